@@ -1,0 +1,1 @@
+"""Stand-in for the built-in Object Detection algorithm: SSD on MXNet."""

@@ -1,0 +1,119 @@
+"""What SageMaker gives a container and takes from it: paths, job configuration, failure file.
+
+Standard library only, because every job and every stand-in algorithm imports it first.
+
+Source: SageMaker Developer Guide, "How Amazon SageMaker Runs Your Training Image" and "Build Your Own
+Processing Container".
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+# SageMaker cuts FailureReason at 1024 characters and a processing job's ExitMessage at 1 KB.
+MESSAGE_LIMIT_BYTES = 1024
+
+
+class JobError(Exception):
+    """The job cannot go on for a reason that its user can remove; the message says what, where and how."""
+
+
+def root() -> Path:
+    """The tree that SageMaker calls /opt/ml.
+
+    OPT_ML names another folder where the machine cannot show a job its own tree at /opt/ml.
+    """
+    return Path(os.environ.get("OPT_ML", "/opt/ml"))
+
+
+def processing_path(*parts: str) -> Path:
+    """A path below /opt/ml/processing, where inputs and outputs of a processing job lie."""
+    return root().joinpath("processing", *parts)
+
+
+def channel(name: str) -> Path | None:
+    """The folder of a training channel in File mode, or None if the job has no such channel."""
+    folder = root() / "input" / "data" / name
+    return folder if folder.is_dir() else None
+
+
+def model_dir() -> Path:
+    """The folder that becomes model.tar.gz, and that an endpoint's container finds unpacked."""
+    return root() / "model"
+
+
+def checkpoints_dir() -> Path | None:
+    """The folder synchronised with CheckpointConfig.S3Uri, or None if the job has no checkpoints."""
+    folder = root() / "checkpoints"
+    return folder if folder.is_dir() else None
+
+
+def hyperparameters() -> dict[str, str]:
+    """The training job's hyperparameters; every value is a string, as on the wire.
+
+    Raises:
+        JobError: the file is missing or not a flat object of strings.
+    """
+    path = root() / "input" / "config" / "hyperparameters.json"
+    values = _read_object(path)
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise JobError(f"{path}: hyperparameter '{name}' is {value!r}; SageMaker sends strings only")
+    return {name: str(value) for name, value in values.items()}
+
+
+def input_data_config() -> dict[str, Mapping[str, str]]:
+    """Channel name -> {ContentType, TrainingInputMode, ...}; ContentType may be absent.
+
+    Raises:
+        JobError: the file is missing or not a JSON object.
+    """
+    return {
+        name: entry
+        for name, entry in _read_object(root() / "input" / "config" / "inputdataconfig.json").items()
+        if isinstance(entry, dict)
+    }
+
+
+def current_host() -> str:
+    """This host's name in the job, such as algo-1."""
+    path = root() / "input" / "config" / "resourceconfig.json"
+    return str(_read_object(path)["current_host"]) if path.is_file() else "algo-1"
+
+
+def run_training(job: Callable[[], None]) -> int:
+    """Run a training job; a JobError becomes /opt/ml/output/failure and exit code 1."""
+    return _run(job, root() / "output" / "failure")
+
+
+def run_processing(job: Callable[[], None]) -> int:
+    """Run a processing job; a JobError becomes /opt/ml/output/message and exit code 1."""
+    return _run(job, root() / "output" / "message")
+
+
+def _run(job: Callable[[], None], message_file: Path) -> int:
+    try:
+        job()
+    except JobError as error:
+        message_file.parent.mkdir(parents=True, exist_ok=True)
+        # Cut by bytes: a message that is not UTF-8 makes SageMaker fail the job for that reason instead.
+        message = str(error).encode()[:MESSAGE_LIMIT_BYTES].decode(errors="ignore")
+        message_file.write_text(message, encoding="utf-8")
+        sys.stdout.flush()
+        sys.stderr.write(f"ERROR {error}\n")
+        return 1
+    return 0
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise JobError(f"{path}: not there; was this started as SageMaker does?") from None
+    except ValueError as error:
+        raise JobError(f"{path}: not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise JobError(f"{path}: holds {type(values).__name__}, not a JSON object")
+    return values

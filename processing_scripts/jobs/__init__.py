@@ -1,0 +1,1 @@
+"""One processing job per module, each with main()."""

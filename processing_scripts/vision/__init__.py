@@ -1,0 +1,1 @@
+"""Boxes, images, RecordIO and metrics as pure functions."""

@@ -1,0 +1,1 @@
+"""Draws the sample data sets; run as a process, imported by nobody."""

@@ -1,0 +1,1 @@
+"""The compiled pipeline definition as data: model, expressions, loader, errors."""

@@ -1,0 +1,1 @@
+"""Runs a compiled definition on this machine: plan, resolve, execute, keep state."""

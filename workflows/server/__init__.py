@@ -1,0 +1,1 @@
+"""SageMaker's own HTTP routes over the local engine."""
