@@ -6,11 +6,14 @@ Source: SageMaker Developer Guide, "How Amazon SageMaker Runs Your Training Imag
 Processing Container".
 """
 
+import errno
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 # SageMaker cuts FailureReason at 1024 characters and a processing job's ExitMessage at 1 KB.
 MESSAGE_LIMIT_BYTES = 1024
@@ -83,6 +86,13 @@ def current_host() -> str:
     return str(_read_object(path)["current_host"]) if path.is_file() else "algo-1"
 
 
+def hosts() -> list[str]:
+    """The names of all hosts of the job, sorted; one name where the job does not tell."""
+    path = root() / "input" / "config" / "resourceconfig.json"
+    named = _read_object(path).get("hosts") if path.is_file() else None
+    return sorted(map(str, named)) if isinstance(named, list) else [current_host()]
+
+
 def run_training(job: Callable[[], None]) -> int:
     """Run a training job; a JobError becomes /opt/ml/output/failure and exit code 1."""
     return _run(job, root() / "output" / "failure")
@@ -91,6 +101,49 @@ def run_training(job: Callable[[], None]) -> int:
 def run_processing(job: Callable[[], None]) -> int:
     """Run a processing job; a JobError becomes /opt/ml/output/message and exit code 1."""
     return _run(job, root() / "output" / "message")
+
+
+@contextmanager
+def published(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that appears under `path` whole, when the block ends well, or not at all.
+
+    Until then a file that was there before stays as it was. Missing folders are made.
+
+    Raises:
+        JobError: the file cannot be written; the message names it.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                yield file
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+# What a write says when the disk, a quota or a limit on file sizes is exhausted; a read never does.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what keeps the block from writing `path` into a JobError that names it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise JobError(
+                f"{path}: cannot be written: {error.strerror}; give the job a larger volume"
+            ) from None
+        # The block may read other files; their faults are not this file's.
+        at_fault = Path(str(error.filename))
+        if error.errno in _NOT_ALLOWED and (at_fault.parent == path.parent or at_fault in path.parents):
+            raise JobError(f"{path}: cannot be written: {error.strerror}: {at_fault}") from None
+        raise
 
 
 def _run(job: Callable[[], None], message_file: Path) -> int:

@@ -1,0 +1,37 @@
+# The commands to remember: `make run` and `make test`. Both install what they need first.
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: run test check benchmarks lock clean
+
+run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
+	$(BIN)/workflows run birds-detection --profile sample
+	$(BIN)/workflows predict birds-detection $$($(BIN)/python -m samples.held_out .workflows/samples/birds)
+
+test: check  ## lint, types, import contracts, tests
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmarks: $(INSTALLED)  ## ratios, each in one run
+	$(BIN)/python -m benchmarks.preparation_speed
+	$(BIN)/python -m benchmarks.training_speed
+	$(BIN)/python -m benchmarks.engine_overhead
+
+lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(INSTALLED)
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""Public data sets as their authors publish them: unpacking, reading, checking."""

@@ -1,0 +1,107 @@
+"""Unpacking an archive that comes from outside.
+
+The archive may be damaged or hostile: no member leaves the folder, links and devices are refused, and what
+it unpacks to is bounded by a multiple of its own size.
+"""
+
+import gzip
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from processing_scripts.contract import JobError, writing
+from processing_scripts.outputs import is_safe_relative
+from processing_scripts.progress import with_progress
+
+# Pictures hardly compress, and the annotation tables of CUB-200-2011 about five times.
+MAX_RATIO = 20
+ALWAYS_ALLOWED_BYTES = 64 << 20
+MAX_MEMBERS = 500_000
+
+
+class ArchiveError(JobError):
+    """An archive is damaged or would do harm; the message names archive and member."""
+
+    def __init__(self, archive: Path, fault: str) -> None:
+        super().__init__(f"{archive}: {fault}")
+
+
+def unpack(archive: Path, folder: Path, *, wanted: Callable[[str], bool]) -> None:
+    """Unpack the wanted files of a gzip-compressed tar archive into `folder`.
+
+    Args:
+        archive: the .tgz file.
+        folder: an existing folder.
+        wanted: whether to unpack the file of this name; the other members are checked all the same.
+
+    Raises:
+        ArchiveError: damaged, or a member that no data set needs.
+        JobError: the disk has too little room.
+    """
+    # What pictures unpack to is about as large as the archive, so this tells before minutes of work.
+    _check_room(folder, archive.stat().st_size, f"the files of {archive}")
+    try:
+        # As a stream: a compressed archive has no table of contents, and reading it twice costs minutes.
+        with gzip.open(archive) as data, tarfile.open(fileobj=data, mode="r|") as members:
+            files = (
+                member for member in _checked(archive, members) if member.isreg() and wanted(member.name)
+            )
+            for member in with_progress(files, phase=f"unpack {archive.name}", unit="files"):
+                _check_room(folder, member.size, member.name)
+                with writing(folder / member.name):
+                    members.extract(member, folder, filter="data")
+            _read_to_end(archive, data)
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ArchiveError(archive, f"damaged, or not a .tgz file ({error}); fetch it again") from None
+
+
+def _read_to_end(archive: Path, data: gzip.GzipFile) -> None:
+    """To a damaged header tarfile says "the archive ends here"; the checksum behind the data tells."""
+    rest = 0
+    while chunk := data.read(1 << 20):
+        rest += len(chunk)
+        if rest > _allowed_bytes(archive):
+            raise ArchiveError(archive, "goes on after its last member; refused, do not trust this archive")
+
+
+def _allowed_bytes(archive: Path) -> int:
+    return max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * archive.stat().st_size)
+
+
+def _checked(archive: Path, members: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    allowed = _allowed_bytes(archive)
+    unpacked = 0
+    for number, member in enumerate(members, start=1):
+        fault = _fault_of(member)
+        if fault:
+            raise ArchiveError(archive, f"member '{member.name}' {fault}; refused, do not trust this archive")
+        # Counted for unwanted members too: reading past them costs time.
+        unpacked += member.size
+        if unpacked > allowed:
+            raise ArchiveError(
+                archive, f"unpacks to more than {allowed} bytes; refused, do not trust this archive"
+            )
+        if number > MAX_MEMBERS:
+            raise ArchiveError(archive, f"has more than {MAX_MEMBERS} members; refused")
+        yield member
+
+
+def _fault_of(member: tarfile.TarInfo) -> str | None:
+    if not is_safe_relative(member.name):
+        return "leaves the folder or has an unprintable name"
+    if member.issym() or member.islnk():
+        return "is a link"
+    if not (member.isreg() or member.isdir()):
+        return "is neither a file nor a folder"
+    return None
+
+
+def _check_room(folder: Path, needed: int, what: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise JobError(
+            f"{folder}: {what} need {needed} bytes, {free} are free; "
+            "give the job a larger volume, or name another folder in TMPDIR"
+        )

@@ -1,0 +1,47 @@
+"""Command lines of jobs. A pipeline hands every parameter over as a string."""
+
+import argparse
+import math
+from typing import NoReturn
+
+from processing_scripts.contract import JobError
+
+
+class JobParser(argparse.ArgumentParser):
+    """Reports a wrong argument as a JobError, so that it reaches the job's exit message."""
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse for every fault."""
+        raise JobError(f"{message}; {self.format_usage().strip()}")
+
+
+def whole_number(text: str) -> int:
+    """0, 1, 2 ..."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def positive(text: str) -> int:
+    """1, 2, 3 ..."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return number
+
+
+def jpeg_quality(text: str) -> int:
+    """1 to 100."""
+    number = positive(text)
+    if number > 100:
+        raise argparse.ArgumentTypeError(f"{text} is above 100")
+    return number
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    number = float(text)
+    if not (math.isfinite(number) and 0 <= number <= 1):
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return number

@@ -1,0 +1,17 @@
+"""What MXNet needs before anything imports it."""
+
+import os
+
+import numpy
+import pytest
+
+# The default graph of MXNet 1.9.1 can keep stale fused weights: the same checkpoint, other outputs.
+os.environ["MXNET_SUBGRAPH_BACKEND"] = "NONE"
+# MXNet still uses the name that numpy 1.24 removed.
+numpy.bool = bool
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the two warnings pass that importing MXNet raises; every other warning stays an error."""
+    config.addinivalue_line("filterwarnings", "ignore:In accordance with NEP 32:DeprecationWarning")
+    config.addinivalue_line("filterwarnings", "ignore:distutils Version classes:DeprecationWarning")

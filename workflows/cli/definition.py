@@ -1,0 +1,70 @@
+"""`workflows list` and `workflows definition`."""
+
+import json
+from pathlib import Path
+
+import click
+
+from workflows.cli.common import json_option, parse_assignments, print_json, print_table, set_option, settings
+from workflows.definition.errors import WorkflowError
+from workflows.definition.loader import load
+from workflows.definition.model import JSON
+from workflows.definition.parameters import bind
+from workflows.pipelines import catalog
+from workflows.settings import Settings
+
+
+@click.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """The pipelines, and the profiles that each has."""
+    rows = [
+        (name, ", ".join(catalog.profile_names(name)), text) for name, text in catalog.descriptions().items()
+    ]
+    if as_json:
+        print_json(
+            [{"name": name, "profiles": profiles, "description": text} for name, profiles, text in rows]
+        )
+    else:
+        print_table(rows, head=("PIPELINE", "PROFILES", "WHAT IT DOES"))
+
+
+@click.command("definition")
+@click.argument("name")
+@set_option
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to a file.")
+def definition_command(name: str, assignments: tuple[str, ...], output: Path | None) -> None:
+    """A pipeline's compiled definition as JSON, the same bytes every time; no network is used.
+
+    NAME is a pipeline of `workflows list`. With --set, a parameter's default in the definition is changed.
+    """
+    text = _with_defaults(compiled(name, settings()), parse_assignments(assignments))
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(output)
+    except OSError as error:
+        raise WorkflowError(f"{output}: cannot be written: {error.strerror}") from None
+    click.echo(str(output))
+
+
+def compiled(name: str, chosen: Settings) -> str:
+    """The definition of one of this project's pipelines."""
+    return catalog.compile_definition(
+        name, region=chosen["region"], role=chosen["role"], default_bucket=chosen["bucket"]
+    )
+
+
+def _with_defaults(text: str, given: dict[str, str]) -> str:
+    if not given:
+        return text
+    values = bind(load(text), given)
+    document: dict[str, JSON] = json.loads(text)
+    parameters = document["Parameters"]
+    for parameter in parameters if isinstance(parameters, list) else []:
+        if isinstance(parameter, dict) and parameter["Name"] in given:
+            parameter["DefaultValue"] = values[str(parameter["Name"])]
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

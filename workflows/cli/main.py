@@ -1,0 +1,78 @@
+"""The `workflows` command: its subcommands, and how faults become messages and exit codes.
+
+Exit codes: 0 done, 1 the pipeline (or what was asked of a model) failed, 2 used wrongly.
+"""
+
+import sys
+from importlib import import_module
+
+import click
+
+from workflows.definition.errors import WorkflowError
+
+USED_WRONGLY = 2
+_INTERRUPTED = 130
+
+# name -> module and the line that `workflows --help` shows; a module is loaded when its command is used.
+_COMMANDS = {
+    "list": ("definition", "The pipelines."),
+    "definition": ("definition", "A pipeline's compiled definition as JSON."),
+    "run": ("run", "Run a pipeline on this machine."),
+    "executions": ("executions", "Executions on this machine, newest first."),
+    "show": ("executions", "One execution: its steps, metrics, parameters."),
+    "plot": ("plot", "Charts and pictures of an execution."),
+    "predict": ("predict", "Ask an endpoint about pictures, and draw its answer."),
+    "serve": ("serve", "Answer for this machine's endpoints over HTTP."),
+    "endpoints": ("endpoints", "List or delete endpoints."),
+    "models": ("models", "List, show, approve or reject model versions."),
+    "sample": ("data", "Draw a sample data set."),
+    "download": ("data", "Fetch a real data set."),
+    "settings": ("settings", "Every setting and where it comes from."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"workflows.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", metavar="DIR", help="Folder of the state, instead of .workflows or WORKFLOWS_HOME.")
+@click.pass_context
+def workflows(ctx: click.Context, home: str | None) -> None:
+    """SageMaker pipelines for computer vision, on AWS and on this machine."""
+    ctx.obj = {"home": home}
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        workflows(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USED_WRONGLY)
+    except WorkflowError as error:
+        click.echo(f"ERROR {error}", err=True)
+        sys.exit(USED_WRONGLY)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,63 @@
+"""A pipeline definition as frozen data.
+
+Source: the definition JSON of SageMaker Pipelines, version 2020-12-01.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+Scalar: TypeAlias = str | int | float | bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One value that may be given at the start of an execution."""
+
+    name: str
+    type: str  # String, Integer, Float or Boolean
+    default: Scalar | None  # None: a value must be given
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PropertyFile:
+    """A JSON file in an output of a processing step that later steps read with Std:JsonGet."""
+
+    name: str
+    output: str
+    path: str  # relative to the output's S3Uri
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """The side of a condition step that a step stands on."""
+
+    condition: str
+    outcome: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step; those inside a condition's branches stand beside all others, with `branch` set."""
+
+    name: str
+    type: str
+    where: str  # place in the document, such as Steps[3]
+    arguments: Mapping[str, JSON]
+    depends_on: tuple[str, ...] = ()
+    branch: Branch | None = None
+    property_files: Mapping[str, PropertyFile] = field(default_factory=dict)
+    cached: bool = False
+    retried: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """A checked definition: every reference in it leads to something, and no step waits for itself."""
+
+    parameters: Mapping[str, Parameter]
+    steps: Mapping[str, Step]  # in document order, branches flattened
+    needs: Mapping[str, frozenset[str]]  # step -> steps that must have ended before it
+    document: Mapping[str, JSON]

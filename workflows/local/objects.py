@@ -1,0 +1,208 @@
+"""Objects under s3://bucket/key, kept as files in a directory tree.
+
+An object appears whole or not at all: it is written beside its place and renamed into it. Objects that a
+finished job made are hard links to its files, not copies; what a job is given is a copy, because it may
+change its inputs (as it may on SageMaker) without changing what is stored.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from workflows.definition.errors import WorkflowError
+
+SCHEME = "s3://"
+
+
+class ObjectError(WorkflowError):
+    """An S3 URI is malformed, or nothing is stored there."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A bucket and a key, or a prefix of keys."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.key}"
+
+    def child(self, relative: PurePosixPath | str) -> "Location":
+        """The location of something inside this prefix."""
+        return Location(self.bucket, f"{self.key.rstrip('/')}/{relative}" if self.key else str(relative))
+
+
+def parse(uri: str) -> Location:
+    """Split s3://bucket/key.
+
+    Raises:
+        ObjectError: another scheme, no bucket, or a key that would leave the tree.
+    """
+    bucket, _, key = uri.removeprefix(SCHEME).partition("/")
+    if not uri.startswith(SCHEME) or not bucket:
+        raise ObjectError(f"'{uri}' is not of the form s3://bucket/key")
+    if {".", ".."} & {bucket, *key.split("/")} or "\0" in uri:
+        raise ObjectError(f"'{uri}': '.' and '..' cannot be parts of a key on this machine")
+    return Location(bucket, key)
+
+
+class Objects:
+    """The objects of one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._partial = root.parent / "partial"  # on the same file system, so that a rename is atomic
+
+    def path(self, uri: str) -> Path:
+        """Where an object's file is, or would be; read only."""
+        location = parse(uri)
+        return self._root / location.bucket / location.key
+
+    def keys(self, uri: str) -> Iterator[tuple[Location, Path]]:
+        """Every object whose key starts with the given one, sorted by key.
+
+        As on S3, s3://b/train is a prefix of s3://b/train/a and of s3://b/training/a.
+        """
+        prefix = parse(uri)
+        bucket = self._root / prefix.bucket
+        start = bucket / prefix.key.rpartition("/")[0]
+        found = sorted(_files(start), key=lambda path: path.relative_to(bucket).as_posix())
+        for path in found:
+            key = path.relative_to(bucket).as_posix()
+            if key.startswith(prefix.key):
+                yield Location(prefix.bucket, key), path
+
+    def download(self, uri: str, folder: Path) -> int:
+        """Copy every object under a prefix into a folder, as File mode does; returns how many.
+
+        Raises:
+            ObjectError: nothing is there, or the prefix ends inside a name.
+        """
+        prefix = parse(uri)
+        count = 0
+        for location, path in self.keys(uri):
+            target = folder / relative_to(location, prefix)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+            count += 1
+        if count == 0:
+            raise ObjectError(f"{uri}: nothing is stored there")
+        return count
+
+    def read(self, uri: str) -> bytes:
+        """The content of one object.
+
+        Raises:
+            ObjectError: it is not there.
+        """
+        path = self.path(uri)
+        if not path.is_file():
+            raise ObjectError(f"{uri}: no such object")
+        return path.read_bytes()
+
+    def adopt(self, folder: Path, uri: str) -> int:
+        """Store every file below a folder that nobody will change any more, by hard links; returns how many.
+
+        Symbolic links are not followed, as SageMaker does not follow them.
+        """
+        files = list(_files(folder))
+        for path in files:
+            self.adopt_file(path, str(parse(uri).child(path.relative_to(folder).as_posix())))
+        return len(files)
+
+    def adopt_file(self, path: Path, uri: str) -> None:
+        """Store one such file as an object."""
+        with self._staged(uri) as staged:
+            _link_or_copy(path, staged)
+
+    def sync(self, source: Path, uri: str) -> int:
+        """Copy a user's folder, or one file, below a prefix; returns how many files were new or changed.
+
+        A file is taken as unchanged when its size and its time of change are those of the object. Objects
+        whose file is gone are removed, so that the prefix equals the folder.
+        """
+        if not source.exists():
+            raise ObjectError(f"{source}: no such file or folder")
+        files = (
+            {path.relative_to(source).as_posix(): path for path in _files(source)} if source.is_dir() else {}
+        )
+        files = files or ({source.name: source} if source.is_file() else {})
+        if not files:
+            raise ObjectError(f"{source}: the folder holds no files")
+        prefix = parse(uri)
+        wanted = {str(prefix.child(name)): path for name, path in files.items()}
+        for location, stored in self.keys(f"{uri.rstrip('/')}/"):
+            if str(location) not in wanted:
+                stored.unlink()
+        changed = [(name, path) for name, path in wanted.items() if not _same(path, self.path(name))]
+        for name, path in changed:
+            with self._staged(name) as staged:
+                shutil.copy2(path, staged)
+        return len(changed)
+
+    def _staged(self, uri: str) -> "_Staged":
+        self._partial.mkdir(parents=True, exist_ok=True)
+        return _Staged(self._partial, self.path(uri))
+
+
+class _Staged:
+    """A file that takes its place when the block ends well, and vanishes when it does not."""
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(dir=folder))
+        self._target = target
+
+    def __enter__(self) -> Path:
+        return self._folder / "object"
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._target.parent.mkdir(parents=True, exist_ok=True)
+                (self._folder / "object").replace(self._target)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for base, _, names in os.walk(folder):
+        for name in names:
+            path = Path(base, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def relative_to(location: Location, prefix: Location) -> PurePosixPath:
+    """The path of an object inside a prefix, as a job sees it.
+
+    Raises:
+        ObjectError: the prefix ends inside a name, so that what a job would see is anybody's guess.
+    """
+    if location.key == prefix.key:
+        return PurePosixPath(PurePosixPath(location.key).name)
+    rest = location.key.removeprefix(prefix.key)
+    if prefix.key and not prefix.key.endswith("/") and not rest.startswith("/"):
+        raise ObjectError(
+            f"{prefix} is also the beginning of {location}; SageMaker takes every key that begins so: "
+            "end the URI with '/' or choose names of which none begins with another"
+        )
+    return PurePosixPath(rest.lstrip("/"))
+
+
+def _same(path: Path, stored: Path) -> bool:
+    if not stored.is_file():
+        return False
+    mine, its = path.stat(), stored.stat()
+    return (mine.st_size, mine.st_mtime_ns) == (its.st_size, its.st_mtime_ns)
+
+
+def _link_or_copy(path: Path, target: Path) -> None:
+    try:
+        os.link(path, target)
+    except OSError:
+        # Another file system, or one without hard links.
+        shutil.copy2(path, target)

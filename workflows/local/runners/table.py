@@ -1,0 +1,16 @@
+"""Step type -> runner."""
+
+from collections.abc import Mapping
+
+from workflows.local.runners import endpoint, models, processing, training, transform
+from workflows.local.runners.base import Runner
+
+RUNNERS: Mapping[str, Runner] = {
+    "Processing": processing.run,
+    "Training": training.run,
+    "Transform": transform.run,
+    "Model": models.create_model,
+    "RegisterModel": models.register_model,
+    "EndpointConfig": models.create_endpoint_config,
+    "Endpoint": endpoint.run,
+}

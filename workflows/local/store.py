@@ -1,0 +1,91 @@
+"""What this machine remembers: records in the shapes of SageMaker's Describe calls, and objects.
+
+Everything lies under one folder: `records.sqlite`, `s3/` and the folders of runs.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from workflows.definition.model import JSON
+from workflows.local.objects import Objects
+
+Record = dict[str, JSON]
+
+PIPELINE = "pipeline"
+EXECUTION = "pipeline-execution"
+EXECUTION_STEP = "pipeline-execution-step"
+PROCESSING_JOB = "processing-job"
+TRAINING_JOB = "training-job"
+TRANSFORM_JOB = "transform-job"
+MODEL = "model"
+MODEL_PACKAGE_GROUP = "model-package-group"
+MODEL_PACKAGE = "model-package"
+ENDPOINT_CONFIG = "endpoint-config"
+ENDPOINT = "endpoint"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parent TEXT NOT NULL DEFAULT '',
+    body TEXT NOT NULL,
+    UNIQUE (kind, name)
+);
+CREATE INDEX IF NOT EXISTS by_parent ON records (kind, parent);
+"""
+
+
+class Store:
+    """The state under one folder; safe to use from several threads and processes."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        self.objects = Objects(home / "s3")
+        self._file = home / "records.sqlite"
+        with self._connection() as connection:
+            # Readers in other processes then never wait for the engine, and it survives a kill.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(_SCHEMA)
+
+    def put(self, kind: str, name: str, body: Mapping[str, JSON], *, parent: str = "") -> None:
+        """Create or replace a record; `parent` is what it is listed under."""
+        with self._connection() as connection:
+            connection.execute(
+                "INSERT INTO records (kind, name, parent, body) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body, parent = excluded.parent",
+                (kind, name, parent, json.dumps(body)),
+            )
+
+    def find(self, kind: str, name: str) -> Record | None:
+        """One record, or None."""
+        rows = self._rows("SELECT body FROM records WHERE kind = ? AND name = ?", (kind, name))
+        return rows[0] if rows else None
+
+    def all(self, kind: str, *, parent: str | None = None) -> list[Record]:
+        """Records of a kind in the order of their creation."""
+        if parent is None:
+            return self._rows("SELECT body FROM records WHERE kind = ? ORDER BY number", (kind,))
+        return self._rows(
+            "SELECT body FROM records WHERE kind = ? AND parent = ? ORDER BY number", (kind, parent)
+        )
+
+    def delete(self, kind: str, name: str) -> bool:
+        """Remove a record; says whether there was one."""
+        with self._connection() as connection:
+            cursor = connection.execute("DELETE FROM records WHERE kind = ? AND name = ?", (kind, name))
+            return cursor.rowcount > 0
+
+    def _rows(self, query: str, values: tuple[str, ...]) -> list[Record]:
+        with self._connection() as connection:
+            return [json.loads(body) for (body,) in connection.execute(query, values)]
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        # One connection a call: cheap beside any job, and nothing is shared between threads.
+        with closing(sqlite3.connect(self._file, timeout=30)) as connection, connection:
+            yield connection

@@ -1,0 +1,150 @@
+"""Settings from flags, environment, workflows.toml and defaults, in this order; each knows its origin."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workflows.definition.errors import WorkflowError, did_you_mean
+
+FILE_NAME = "workflows.toml"
+DEFAULT = "default"
+LOCAL_ACCOUNT = "000000000000"
+
+
+class SettingsError(WorkflowError):
+    """A setting is unknown or has the wrong type."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting: what it is for, the environment variables that may hold it, and its default."""
+
+    name: str
+    text: str
+    variables: tuple[str, ...]
+    default: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A setting's value and its origin."""
+
+    value: str
+    origin: str
+
+
+# The variables of AWS's SageMaker project template are among these.
+SETTINGS = (
+    Setting(
+        name="home",
+        text="folder of everything that this machine remembers",
+        variables=("WORKFLOWS_HOME",),
+        default=".workflows",
+    ),
+    Setting(
+        name="region",
+        text="AWS region that definitions are compiled for",
+        variables=("AWS_REGION", "AWS_DEFAULT_REGION"),
+        default="us-east-1",
+    ),
+    Setting(
+        name="role",
+        text="full ARN of the role that pipelines and their jobs take",
+        variables=("SAGEMAKER_PIPELINE_ROLE_ARN",),
+        default=f"arn:aws:iam::{LOCAL_ACCOUNT}:role/workflows",
+    ),
+    Setting(
+        name="bucket",
+        text="bucket of inputs and outputs",
+        variables=("ARTIFACT_BUCKET",),
+        default="workflows-artifacts",
+    ),
+    Setting(
+        name="pretrained_models",
+        text="folder with resnet-50-0000.params and vgg-16-0000.params, for UsePretrainedModel=1 here",
+        variables=("PRETRAINED_MODELS_DIR",),
+        default="",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting with its value and origin."""
+
+    values: Mapping[str, Value]
+    images: Mapping[str, Any]  # [images] of workflows.toml, see local/stand_ins.toml
+
+    def __getitem__(self, name: str) -> str:
+        return self.values[name].value
+
+    @property
+    def home(self) -> Path:
+        """The state's folder, absolute."""
+        return Path(self["home"]).absolute()
+
+    @property
+    def account(self) -> str:
+        """The account in the role's ARN."""
+        parts = self["role"].split(":")
+        return parts[4] if len(parts) > 5 and parts[4] else LOCAL_ACCOUNT
+
+
+def load(*, flags: Mapping[str, str | None], environment: Mapping[str, str], folder: Path) -> Settings:
+    """Read all settings.
+
+    Args:
+        flags: name -> value given on the command line, or None.
+        environment: such as os.environ.
+        folder: where workflows.toml may be.
+
+    Raises:
+        SettingsError: workflows.toml is not TOML, or holds an unknown setting or a value of a wrong type.
+    """
+    file = folder / FILE_NAME
+    document = _read(file)
+    values = {
+        setting.name: _value(setting, flags, environment, document, str(file.name)) for setting in SETTINGS
+    }
+    images = document.get("images", {})
+    if not isinstance(images, dict):
+        raise SettingsError(f"{file}: [images] must be a table")
+    return Settings(values=values, images=images)
+
+
+def _value(
+    setting: Setting,
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    document: Mapping[str, Any],
+    file: str,
+) -> Value:
+    flag = flags.get(setting.name)
+    if flag:
+        return Value(value=flag, origin=f"--{setting.name}")
+    for variable in setting.variables:
+        if environment.get(variable):
+            return Value(value=environment[variable], origin=variable)
+    if setting.name in document:
+        return Value(value=document[setting.name], origin=file)
+    return Value(value=setting.default, origin=DEFAULT)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: not TOML: {error}") from None
+    known: list[str] = [setting.name for setting in SETTINGS]
+    for name, value in document.items():
+        if name != "images" and name not in known:
+            raise SettingsError(
+                f"{file}: no setting is named '{name}'{did_you_mean(name, [*known, 'images'])}"
+            )
+        if name != "images" and not isinstance(value, str):
+            raise SettingsError(f"{file}: {name} must be a string")
+    return document
