@@ -281,7 +281,8 @@ def _vgg16(image_shape: int) -> list[_FeatureLayer]:
 def _multibox_heads(layers: Sequence[_FeatureLayer], num_classes: int) -> tuple[Symbol, Symbol, Symbol]:
     """Offsets [N, A * 4], class scores [N, classes + 1, A] and anchors [1, A, 4] of all layers in a row."""
     offsets, scores, anchors = [], [], []
-    for number, (layer, sizes) in enumerate(zip(layers, anchor_sizes(len(layers)), strict=True)):
+    all_sizes = anchor_sizes(len(layers), layers[0].side)
+    for number, (layer, sizes) in enumerate(zip(layers, all_sizes, strict=True)):
         ratios = _ratios(number, len(layers))
         per_cell = len(sizes) + len(ratios) - 1
         source = _l2_normalized(layer) if layer.normalize else layer.symbol
@@ -311,16 +312,22 @@ def _l2_normalized(layer: _FeatureLayer) -> Symbol:
     return mx.sym.broadcast_mul(scale, unit)
 
 
-def anchor_sizes(layers: int) -> list[tuple[float, float]]:
+def anchor_sizes(layers: int, cells: int) -> list[tuple[float, float]]:
     """Two anchor sides for each feature layer, as fractions of the picture's side; finest layer first.
 
-    The scales rise evenly from 0.2 to 0.9 and the finest layer gets half the smallest (SSD, section 2.2); the
-    second is the geometric mean with the next layer's.
+    As in SSD, section 2.2, the scales rise evenly from twice the finest layer's to 0.9, and a layer's second
+    side is the geometric mean with the next layer's. The finest scale is 0.1 as there, and more where the
+    picture is so small that the finest layer has few cells: anchors smaller than a cell would leave most of
+    the picture uncovered, and the few coarse layers would have to find all objects of usual size.
+
+    Args:
+        layers: how many feature layers there are.
+        cells: on a side of the finest one.
     """
-    first, last = 0.2, 0.9
+    first = min(max(1.6 / cells, 0.1), 0.25)
     steps = max(layers - 2, 1)
-    scales = [0.1] + [first + (last - first) * step / steps for step in range(layers - 1)] + [1.05]
-    return [(low, math.sqrt(low * high)) for low, high in pairwise(scales)]
+    later = [2 * first + (0.9 - 2 * first) * step / steps for step in range(layers - 1)]
+    return [(low, math.sqrt(low * high)) for low, high in pairwise([first, *later, 1.05])]
 
 
 def _ratios(number: int, layers: int) -> tuple[float, ...]:

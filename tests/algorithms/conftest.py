@@ -2,7 +2,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from detection_jobs import RECIPE, Finished, Job, drawn_examples, make_job, write_records
+
+from tests.algorithms.detection_jobs import RECIPE, Finished, Job, drawn_examples, make_job, write_records
 
 
 @dataclass(frozen=True)

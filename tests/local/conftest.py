@@ -9,8 +9,9 @@ from workflows.definition.parameters import bind
 from workflows.local.executor import Execution, Place
 from workflows.local.images import ImageTable
 from workflows.local.planner import plan
+from workflows.local.records import EXECUTION_STEP
 from workflows.local.runners.table import RUNNERS
-from workflows.local.store import EXECUTION_STEP, Store
+from workflows.local.store import Store
 
 
 @dataclass

@@ -24,7 +24,7 @@ from tests.toys import (
     training,
     transform,
 )
-from workflows.local.store import (
+from workflows.local.records import (
     ENDPOINT,
     EXECUTION,
     MODEL_PACKAGE,

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from algorithms.object_detection.hyperparameters import TABLE
 from tests.pipelines.birds_definition import BUCKET, IMAGE, OUTPUT_KEY, ROLE, VOLUME_KEY, all_steps, compiled
 from workflows.definition.loader import load
+from workflows.pipelines import catalog
 from workflows.pipelines.errors import PipelineOptionError
 
 JOBS = ("PrepareData", "TrainBase", "TrainIncremental", "ScoreValidation", "Evaluate")
@@ -422,3 +424,23 @@ def test_a_wait_shorter_than_the_training_is_refused():
 @pytest.mark.parametrize("arn", [None, ""])
 def test_no_project_is_no_mistake(arn, plain):
     assert compiled(sagemaker_project_arn=arn) == plain
+
+
+@pytest.mark.parametrize("profile", [None, *catalog.profile_names("birds-detection")])
+@pytest.mark.parametrize("step", ["TrainBase", "TrainIncremental"])
+def test_the_algorithm_takes_every_hyperparameter_and_value(plain, step, profile):
+    table = {entry.name: entry for entry in TABLE}
+    values = {p["Name"]: str(p["DefaultValue"]) for p in plain["Parameters"]}
+    values |= catalog.profile(profile, "birds-detection") if profile else {}
+    for name, value in arguments(plain, step)["HyperParameters"].items():
+        given = given_value(value, values)
+        fault = table[name].fault(given) if given is not None else None
+        assert fault is None or (profile and table[name].taken_locally(given)), fault
+
+
+def given_value(value, parameters):
+    """What a hyperparameter gets from the parameters; None where it comes from the data report."""
+    if isinstance(value, str) or "Std:JsonGet" in value:
+        return value if isinstance(value, str) else None
+    reference = value if "Get" in value else value["Std:Join"]["Values"][0]
+    return parameters[reference["Get"].removeprefix("Parameters.")]

@@ -4,10 +4,10 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.processing_scripts.job_testing import tree
 
 from processing_scripts.contract import JobError, published
 from processing_scripts.outputs import OutputTree, copy_file, is_safe_relative, write_text
+from tests.processing_scripts.job_testing import tree
 
 
 def test_nothing_appears_before_the_commit(tmp_path):

@@ -1,9 +1,9 @@
 import cv2
 import numpy as np
 import pytest
-from tests.processing_scripts.job_testing import run_python
 
 from processing_scripts.packing import Encoding, Request, encode_pictures
+from tests.processing_scripts.job_testing import run_python
 
 ENCODING = Encoding(shorter_side=32, quality=90)
 

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from tests.toys import TOY_IMAGES
 from workflows.local.hosting import Hosts
 from workflows.local.images import ImageTable
-from workflows.local.store import ENDPOINT, ENDPOINT_CONFIG, MODEL, Store
+from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG, MODEL
+from workflows.local.store import Store
 from workflows.server.app import PAYLOAD_LIMIT_BYTES, make_app
 
 

@@ -11,7 +11,8 @@ import click
 
 from workflows.definition.errors import ParameterError, WorkflowError
 from workflows.local.images import ImageTable
-from workflows.local.store import EXECUTION, EXECUTION_STEP, Record, Store
+from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
+from workflows.local.store import Store
 from workflows.settings import Settings, load
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -4,7 +4,7 @@ import click
 
 from workflows.cli.common import json_option, open_store, print_json, print_table
 from workflows.local.hosting import find_endpoint
-from workflows.local.store import ENDPOINT
+from workflows.local.records import ENDPOINT
 
 
 @click.group("endpoints")

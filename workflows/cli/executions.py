@@ -7,7 +7,7 @@ import click
 from workflows.cli.common import image_table, json_option, open_store, print_json, print_table, settings
 from workflows.cli.resources import objects_of
 from workflows.cli.summary import print_summary, summary
-from workflows.local.store import EXECUTION, Record
+from workflows.local.records import EXECUTION, Record
 
 
 @click.command("executions")

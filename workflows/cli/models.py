@@ -6,7 +6,8 @@ from workflows.cli.common import json_option, open_store, print_json, print_tabl
 from workflows.cli.resources import package_name
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.local.journal import now
-from workflows.local.store import MODEL_PACKAGE, Record, Store
+from workflows.local.records import MODEL_PACKAGE, Record
+from workflows.local.store import Store
 
 
 @click.group("models")

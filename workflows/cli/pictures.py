@@ -5,8 +5,9 @@ from pathlib import Path
 from workflows.cli.resources import made_by_step, objects_of
 from workflows.local.images import ImageTable
 from workflows.local.metrics import MetricPatterns
+from workflows.local.records import Record
 from workflows.local.request import Request
-from workflows.local.store import Record, Store
+from workflows.local.store import Store
 
 _CHARTED = "validation:"
 

@@ -17,7 +17,8 @@ from workflows.cli.common import (
 )
 from workflows.definition.errors import WorkflowError
 from workflows.local.hosting import Hosts, container_of
-from workflows.local.store import MODEL_PACKAGE, Store
+from workflows.local.records import MODEL_PACKAGE
+from workflows.local.store import Store
 
 _OK = 200
 _COLUMNS = 6  # class, score, xmin, ymin, xmax, ymax

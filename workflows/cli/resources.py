@@ -1,15 +1,15 @@
 """The jobs, models and endpoints that an execution's steps made."""
 
 from workflows.definition.model import JSON
-from workflows.local.store import (
+from workflows.local.records import (
     ENDPOINT,
     MODEL_PACKAGE,
     PROCESSING_JOB,
     TRAINING_JOB,
     TRANSFORM_JOB,
     Record,
-    Store,
 )
+from workflows.local.store import Store
 
 # Key of a step's metadata -> kind of record.
 KINDS = {

@@ -7,7 +7,7 @@ import click
 from workflows.cli.common import image_table, open_store, say, settings, stand_in_environment
 from workflows.definition.errors import WorkflowError
 from workflows.local.hosting import Hosts
-from workflows.local.store import ENDPOINT
+from workflows.local.records import ENDPOINT
 
 
 @click.command("serve")

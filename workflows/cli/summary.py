@@ -7,7 +7,8 @@ from workflows.cli.pictures import draw_pictures
 from workflows.cli.resources import made, made_by_step, objects_of, package_name
 from workflows.definition.model import JSON
 from workflows.local.images import ImageTable
-from workflows.local.store import Record, Store
+from workflows.local.records import Record
+from workflows.local.store import Store
 
 
 def summary(store: Store, execution: str, *, images: ImageTable, draw: bool) -> dict[str, JSON]:

@@ -14,11 +14,12 @@ from workflows.local.conditions import all_of
 from workflows.local.images import ImageTable
 from workflows.local.journal import EXECUTING, FAILED, STOPPED, SUCCEEDED, Journal, now
 from workflows.local.planner import Plan
+from workflows.local.records import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
 from workflows.local.request import Request
 from workflows.local.resolver import Scope, resolve, text_of
 from workflows.local.runners.base import Result, Runner, Site, StepFailed, Task
 from workflows.local.runners.models import describe_group
-from workflows.local.store import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record, Store
+from workflows.local.store import Store
 
 
 class Listener(Protocol):

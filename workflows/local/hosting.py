@@ -8,10 +8,11 @@ from pathlib import Path
 
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.local.images import ImageTable
+from workflows.local.model_containers import model_of
 from workflows.local.model_server import Answer, ModelServer
+from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG, Record
 from workflows.local.request import Request
-from workflows.local.runners.models import primary_container
-from workflows.local.store import ENDPOINT, ENDPOINT_CONFIG, MODEL, Record, Store
+from workflows.local.store import Store
 
 
 class UnknownEndpoint(WorkflowError):
@@ -106,7 +107,4 @@ def container_of(store: Store, endpoint: str) -> Request:
     if config is None:
         raise WorkflowError(f"endpoint '{endpoint}': its configuration '{config_name}' is gone")
     variant = Request(config, f"endpoint configuration {config_name}").requests("ProductionVariants")[0]
-    model = store.find(MODEL, variant.text("ModelName"))
-    if model is None:
-        raise WorkflowError(f"endpoint '{endpoint}': its model '{variant.text('ModelName')}' is gone")
-    return primary_container(model)
+    return model_of(variant, store.find)

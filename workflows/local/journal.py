@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from workflows.definition.model import JSON, Step
 from workflows.local.planner import Plan
+from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
 from workflows.local.resolver import text_of
-from workflows.local.store import EXECUTION, EXECUTION_STEP, Record, Store
+from workflows.local.store import Store
 
 SUCCEEDED, FAILED, STOPPED, EXECUTING = "Succeeded", "Failed", "Stopped", "Executing"
 

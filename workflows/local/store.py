@@ -11,20 +11,7 @@ from pathlib import Path
 
 from workflows.definition.model import JSON
 from workflows.local.objects import Objects
-
-Record = dict[str, JSON]
-
-PIPELINE = "pipeline"
-EXECUTION = "pipeline-execution"
-EXECUTION_STEP = "pipeline-execution-step"
-PROCESSING_JOB = "processing-job"
-TRAINING_JOB = "training-job"
-TRANSFORM_JOB = "transform-job"
-MODEL = "model"
-MODEL_PACKAGE_GROUP = "model-package-group"
-MODEL_PACKAGE = "model-package"
-ENDPOINT_CONFIG = "endpoint-config"
-ENDPOINT = "endpoint"
+from workflows.local.records import Record
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (

@@ -5,11 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-from tests.processing_scripts.job_testing import run_python, tree
 from numpy.testing import assert_allclose
 from PIL import Image
 
 from processing_scripts.jobs.evaluate_detection import main
+from tests.processing_scripts.job_testing import run_python, tree
 
 NAMES = ["017.Cardinal", "073.Blue_Jay"]
 # index, class, box in hundredths; two cardinals, two jays
@@ -117,7 +117,10 @@ def test_the_curves_are_drawn(inputs, run_job):
     evaluate(run_job, inputs)
     with Image.open(inputs.parent / "output" / "pictures" / "precision_recall.png") as picture:
         pixels = np.asarray(picture.convert("RGB"))
-    assert (pixels == (0, 114, 178)).all(axis=2).sum() > 150
+    # Jays: precision 1 from a recall of 1/2 to 1, which is 220 pixels at the top edge of the plot.
+    plot = pixels[20:30, 60:501].astype(int)
+    like_jays = (np.abs(plot - (0, 114, 178)).sum(axis=2) < 60).any(axis=0)
+    assert abs(like_jays.sum() - 220) < 15
 
 
 def test_a_class_without_truth_counts_for_nothing(inputs, run_job):

@@ -9,11 +9,11 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from tests.processing_scripts.job_testing import cut_short, replace_text, run_python, tree, write_new
 from PIL import Image
 
 from processing_scripts.jobs.prepare_detection import main
 from processing_scripts.vision.recordio import RecordReader, unpack_image_record
+from tests.processing_scripts.job_testing import cut_short, replace_text, run_python, tree, write_new
 
 SMALL = ("--workers", 1, "--resize", 64)
 ALL_FIVE = [17, 36, 47, 68, 73]

@@ -5,9 +5,9 @@ import sys
 import tarfile
 
 import pytest
-from tests.processing_scripts.job_testing import cut_short, replace_text, run_python, tree, write_new
 
 from processing_scripts.jobs.prepare_detection import main
+from tests.processing_scripts.job_testing import cut_short, replace_text, run_python, tree, write_new
 
 SMALL = ("--workers", 1, "--resize", 64)
 CARDINAL = "images/017.Cardinal/Cardinal_0001_17001.jpg"

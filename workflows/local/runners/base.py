@@ -10,8 +10,8 @@ from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
 from workflows.local.images import ImageTable, StandIn
 from workflows.local.objects import Objects
+from workflows.local.records import Record
 from workflows.local.request import Request
-from workflows.local.store import Record
 
 
 @dataclass(frozen=True, kw_only=True)

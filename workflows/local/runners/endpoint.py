@@ -1,11 +1,11 @@
 """Endpoint steps: CreateEndpoint."""
 
 from workflows.definition.model import JSON
+from workflows.local.model_containers import model_of
 from workflows.local.model_server import ModelServer, ModelServerError
+from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG, Record
 from workflows.local.request import Request
 from workflows.local.runners.base import Result, Site, StepFailed, Task
-from workflows.local.runners.models import model_of
-from workflows.local.store import ENDPOINT, ENDPOINT_CONFIG, Record
 
 
 def run(task: Task, site: Site) -> Result:
@@ -43,7 +43,7 @@ def run(task: Task, site: Site) -> Result:
 
 def start_variant(variant: Request, task: Task, site: Site) -> ModelServer:
     """Start the container of a production variant."""
-    container = model_of(variant, site)
+    container = model_of(variant, site.find)
     return ModelServer(
         stand_in=site.stand_in(container.text("Image"), container.where),
         model_data=container.text("ModelDataUrl"),

@@ -1,9 +1,9 @@
 """Model, RegisterModel and EndpointConfig steps: records that later steps and endpoints use."""
 
 from workflows.definition.model import JSON
-from workflows.local.request import Request
+from workflows.local.model_containers import model_of
+from workflows.local.records import ENDPOINT_CONFIG, MODEL, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
 from workflows.local.runners.base import Result, Site, StepFailed, Task
-from workflows.local.store import ENDPOINT_CONFIG, MODEL, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
 
 
 def create_model(task: Task, site: Site) -> Result:
@@ -58,42 +58,13 @@ def create_endpoint_config(task: Task, site: Site) -> Result:
     """CreateEndpointConfig."""
     name = task.request.text("EndpointConfigName", task.name)
     for variant in task.request.requests("ProductionVariants"):
-        model_of(variant, site)
+        model_of(variant, site.find)
     arn = site.arn(ENDPOINT_CONFIG, name)
     identity: Record = {"EndpointConfigName": name, "EndpointConfigArn": arn, "CreationTime": site.now()}
     description = {**task.request.fields, **identity}
     return Result(
         kind=ENDPOINT_CONFIG, name=name, description=description, metadata={"EndpointConfig": {"Arn": arn}}
     )
-
-
-def model_of(variant: Request, site: Site) -> Request:
-    """The container of the model that a variant names.
-
-    Raises:
-        StepFailed: there is no such model.
-    """
-    name = variant.text("ModelName")
-    model = site.find(MODEL, name)
-    if model is None:
-        raise StepFailed(f"{variant.where}.ModelName: could not find model '{name}'")
-    return primary_container(model)
-
-
-def primary_container(model: Record) -> Request:
-    """The container that answers requests: image, artifact and environment.
-
-    Raises:
-        StepFailed: the model is a pipeline of several containers.
-    """
-    where = f"model {model['ModelName']}"
-    containers = Request(model, where).requests("Containers")
-    if len(containers) > 1:
-        raise StepFailed(f"{where}: inference pipelines of several containers do not run on this machine")
-    if containers:
-        return containers[0]
-    container = model["PrimaryContainer"]
-    return Request(container if isinstance(container, dict) else {}, f"{where}.PrimaryContainer")
 
 
 def _version(package: dict[str, JSON]) -> int:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from workflows.definition.model import JSON
 from workflows.local.container import Container
+from workflows.local.records import PROCESSING_JOB
 from workflows.local.runners.base import Result, Site, StepFailed, Task
 from workflows.local.runners.jobs import describe, finish, make_container, run_to_end, write_resource_config
-from workflows.local.store import PROCESSING_JOB
 
 _PROCESSING = "/opt/ml/processing/"
 

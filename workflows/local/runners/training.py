@@ -8,6 +8,7 @@ from workflows.definition.model import JSON
 from workflows.local.container import Container
 from workflows.local.images import StandIn
 from workflows.local.metrics import MetricPatterns
+from workflows.local.records import TRAINING_JOB
 from workflows.local.runners.base import Result, Site, Task
 from workflows.local.runners.jobs import (
     data_source,
@@ -17,7 +18,6 @@ from workflows.local.runners.jobs import (
     run_to_end,
     write_resource_config,
 )
-from workflows.local.store import TRAINING_JOB
 
 
 def run(task: Task, site: Site) -> Result:

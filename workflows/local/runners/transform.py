@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from workflows.definition.model import JSON
+from workflows.local.model_containers import model_of
 from workflows.local.model_server import ModelServer, ModelServerError
 from workflows.local.objects import parse, relative_to
+from workflows.local.records import TRANSFORM_JOB
 from workflows.local.runners.base import Result, Site, StepFailed, Task
 from workflows.local.runners.jobs import describe, finish
-from workflows.local.runners.models import primary_container
-from workflows.local.store import MODEL, TRANSFORM_JOB
 
 _OK = 200
 _MIB = 1024 * 1024
@@ -18,10 +18,7 @@ _MIB = 1024 * 1024
 def run(task: Task, site: Site) -> Result:
     """Start the model's container, send it every object, store each answer as KEY.out."""
     request = task.request
-    model = site.find(MODEL, request.text("ModelName"))
-    if model is None:
-        raise StepFailed(f"{request.where}.ModelName: could not find model '{request.text('ModelName')}'")
-    container = primary_container(model)
+    container = model_of(request, site.find)
     environment = {
         "SAGEMAKER_BATCH": "true",
         **container.mapping("Environment"),

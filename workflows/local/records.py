@@ -1,0 +1,17 @@
+"""The kinds of record that this machine keeps, each as the Describe call of its kind would return it."""
+
+from workflows.definition.model import JSON
+
+Record = dict[str, JSON]
+
+PIPELINE = "pipeline"
+EXECUTION = "pipeline-execution"
+EXECUTION_STEP = "pipeline-execution-step"
+PROCESSING_JOB = "processing-job"
+TRAINING_JOB = "training-job"
+TRANSFORM_JOB = "transform-job"
+MODEL = "model"
+MODEL_PACKAGE_GROUP = "model-package-group"
+MODEL_PACKAGE = "model-package"
+ENDPOINT_CONFIG = "endpoint-config"
+ENDPOINT = "endpoint"
