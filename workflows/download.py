@@ -10,7 +10,6 @@ import httpx
 
 from workflows.definition.errors import WorkflowError
 
-_CHUNK = 1 << 20
 _REPORT_EVERY_S = 2.0
 _PARTIAL, _UNSATISFIABLE = 206, 416
 
@@ -80,7 +79,8 @@ def _fetch(url: str, partial: Path, report: Callable[[str], None]) -> None:
         total = have + int(response.headers.get("Content-Length", 0))
         with partial.open("ab" if resumed else "wb") as file:
             last = time.monotonic()
-            for chunk in response.iter_bytes(_CHUNK):
+            # Raw and unbuffered: what has come is kept when the connection breaks.
+            for chunk in response.iter_raw():
                 have += file.write(chunk)
                 if time.monotonic() - last > _REPORT_EVERY_S:
                     last = time.monotonic()
