@@ -30,7 +30,8 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 def timed(command: Sequence[str | Path | int], environment: dict[str, str]) -> float:
     """Seconds that a process takes; its output goes nowhere unless it fails."""
     start = time.perf_counter()
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
+    argv = [str(part) for part in command]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, env=environment)
     seconds = time.perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{command}: exit {done.returncode}\n{done.stderr}")

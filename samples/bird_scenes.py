@@ -229,26 +229,27 @@ def _bird(pixels: Pixels, species: Species, place: Place, rng: np.random.Generat
         if len(points) > 40 and shape.colour != BLACK:
             rim = np.round(points * (1 << SUBPIXEL_BITS)).astype(np.int32)
             cv2.polylines(layer, [rim], True, shade(shape.colour, 0.8), 1, cv2.LINE_AA, SUBPIXEL_BITS)
-    lit = _light(layer, cover, rng)
-    alpha = (cover / np.float32(255))[..., None]
-    pixels[:] = (lit * alpha + pixels * (1 - alpha)).astype(np.uint8)
+    left, top, box_width, box_height = cv2.boundingRect(cover)
+    window = np.s_[top : top + box_height, left : left + box_width]
+    alpha = cover[window].astype(np.float32)[..., None] / 255
+    pixels[window] = (_light(layer[window], rng) * alpha + pixels[window] * (1 - alpha)).astype(np.uint8)
     return np.where(cover >= 128, 255, 0).astype(np.uint8)
 
 
-def _light(layer: Pixels, cover: Mask, rng: np.random.Generator) -> NDArray[np.float32]:
+def _light(layer: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
     """Brighter from above, with a fine texture of feathers."""
-    _, top, _, height = cv2.boundingRect(cover)
-    down = np.clip((np.arange(layer.shape[0]) - top) / max(height, 1), 0, 1)[:, None]
-    coarse = rng.normal(0, 1, (layer.shape[0] // 3 + 1, layer.shape[1] // 3 + 1)).astype(np.float32)
-    texture = cv2.resize(coarse, (layer.shape[1], layer.shape[0]), interpolation=cv2.INTER_LINEAR)
-    light = (1.14 - 0.34 * down + 0.045 * texture).astype(np.float32)
-    lit: NDArray[np.float32] = np.clip(layer * light[..., None], 0, 255).astype(np.float32)
+    height, width = layer.shape[:2]
+    coarse = rng.normal(0, 1, (height // 3 + 1, width // 3 + 1)).astype(np.float32)
+    texture = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
+    light = np.linspace(1.14, 0.8, height, dtype=np.float32)[:, None] + 0.045 * texture
+    lit: NDArray[np.float32] = np.minimum(layer.astype(np.float32) * light[..., None], 255)
     return lit
 
 
 def _finish(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """Exposure and the noise of a sensor."""
     noise = rng.integers(-7, 8, pixels.shape[:2], dtype=np.int16)[..., None]
-    exposed = pixels * np.float32(rng.uniform(0.82, 1.12)) + noise
+    # Single precision spelt out: NumPy would take half precision, which is slow.
+    exposed = pixels.astype(np.float32) * rng.uniform(0.82, 1.12) + noise.astype(np.float32)
     finished: Pixels = np.clip(exposed, 0, 255).astype(np.uint8)
     return finished

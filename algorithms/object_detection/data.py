@@ -175,10 +175,24 @@ def training_batches(records: Records, *, batch_size: int, image_shape: int, see
     """One epoch: every picture once, shuffled and augmented, the last batch filled up from the epoch's start.
 
     The order and the augmentation follow from the seed, whatever was read before.
+
+    Raises:
+        JobError: a picture cannot be decoded; the message names its record.
     """
+    try:
+        for batch in _iterator(records, batch_size, image_shape, seed):
+            yield Batch(batch.data[0], _objects(batch.label[0], records))
+    except mx.base.MXNetError:
+        # MXNet does not say which record it is; looking for it costs time only now.
+        for _ in _examples(records, image_shape):
+            pass
+        raise
+
+
+def _iterator(records: Records, batch_size: int, image_shape: int, seed: int) -> mx.io.DataIter:
     # A new iterator for every epoch: after reset() MXNet's leaves out the pictures that filled up the last
     # batch, and a resumed training could not know how far its shuffling had come.
-    iterator = mx.io.ImageDetRecordIter(
+    return mx.io.ImageDetRecordIter(
         path_imgrec=str(records.path),
         batch_size=batch_size,
         data_shape=(3, image_shape, image_shape),
@@ -192,8 +206,6 @@ def training_batches(records: Records, *, batch_size: int, image_shape: int, see
         **ITERATOR_OPTIONS,
         **AUGMENTATION,
     )
-    for batch in iterator:
-        yield Batch(batch.data[0], _objects(batch.label[0], records))
 
 
 def _objects(label: mx.nd.NDArray, records: Records) -> mx.nd.NDArray:

@@ -125,6 +125,11 @@ class EpochReport:
         }
 
 
+def learning_rate(updates: int, rate: float) -> None:
+    """A step of the learning rate, before the update that follows `updates` others."""
+    _log.info("Update[%d]: Change learning rate to %0.5e", updates + 1, rate)
+
+
 def best_model(score: float) -> None:
     """A new best epoch."""
     _log.info("Updating the best model with validation-mAP=%r", score)

@@ -66,6 +66,15 @@ def _from_artifact(channel: Path, settings: Settings) -> Start:
         image_shape=settings.image_shape,
     )
     _check_weights(found.graph, found.weights, settings.image_shape)
+    theirs = found.hyperparameters.get("image_shape", str(settings.image_shape))
+    if theirs != str(settings.image_shape):
+        _log.warning(
+            "The model in the model channel was trained with image_shape=%s, this job says %d; its "
+            "anchors were made "
+            "for the former",
+            theirs,
+            settings.image_shape,
+        )
     graph = with_detection_options(
         found.graph, nms_threshold=settings.nms_threshold, nms_topk=settings.nms_topk
     )

@@ -84,6 +84,7 @@ class _Job:
         self._training, self._validation = training, validation
         self._identity = checkpoint.identity(start.graph, settings.optimizer)
         self._host = contract.current_host()
+        self._rate = learning_rate(settings, from_scratch=start.from_scratch)
         self._trainer = Trainer(
             start.graph,
             start.weights,
@@ -93,7 +94,7 @@ class _Job:
             optimizer=OptimizerOptions(
                 name=settings.optimizer, momentum=settings.momentum, weight_decay=settings.weight_decay
             ),
-            learning_rate=learning_rate(settings, from_scratch=start.from_scratch).at,
+            learning_rate=self._rate.at,
             frozen=settings.freeze_layer_pattern,
         )
         self._detector = Detector(
@@ -140,6 +141,8 @@ class _Job:
             ),
             start=1,
         ):
+            if self._trainer.updates in self._rate.steps:
+                report.learning_rate(self._trainer.updates, self._rate.at(self._trainer.updates))
             self._trainer.step(batch)
             lines.batch_done(count)
         return count

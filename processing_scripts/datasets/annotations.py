@@ -33,7 +33,7 @@ class Unreadable:
             JobError: the share of such pictures is now larger than allowed.
         """
         self.faults[path] = fault
-        if len(self.faults) > self._max_share * self._pictures:
+        if len(self.faults) / self._pictures > self._max_share:
             raise JobError(
                 f"{path}: {fault}; {len(self.faults)} of {self._pictures} pictures cannot be used, more than "
                 f"--max-unreadable-share {self._max_share:g} allows"

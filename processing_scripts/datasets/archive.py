@@ -9,7 +9,7 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from processing_scripts.contract import JobError, writing
 from processing_scripts.outputs import is_safe_relative
@@ -45,8 +45,10 @@ def unpack(archive: Path, folder: Path, *, wanted: Callable[[str], bool]) -> Non
     try:
         # As a stream: a compressed archive has no table of contents, and reading it twice costs minutes.
         with gzip.open(archive) as data, tarfile.open(fileobj=data, mode="r|") as members:
+            checked = _checked(archive, members)
+            # "tar c ./folder" puts "./" before every name, which a path drops.
             files = (
-                member for member in _checked(archive, members) if member.isreg() and wanted(member.name)
+                member for member in checked if member.isreg() and wanted(str(PurePosixPath(member.name)))
             )
             for member in with_progress(files, phase=f"unpack {archive.name}", unit="files"):
                 _check_room(folder, member.size, member.name)

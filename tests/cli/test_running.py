@@ -69,7 +69,7 @@ def test_a_run_that_succeeds_registers_deploys_and_draws(workflows, toys, data):
     assert "model      toys/1 PendingManualApproval" in done.stdout
     assert "endpoint   toys InService" in done.stdout
     assert "instance types mean nothing here" in done.stdout
-    assert "< Train  epoch 2  validation:mAP 0.7500" in done.stderr
+    assert "< Train  epoch 1  validation:mAP 0.7500" in done.stderr
     (chart,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("picture")]
     with open(chart, "rb") as file:
         assert file.read(8) == b"\x89PNG\r\n\x1a\n"

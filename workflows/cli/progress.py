@@ -38,5 +38,6 @@ class Progress:
     def metric(self, step: str, name: str, value: float) -> None:
         """Show a validation metric."""
         if name.startswith("validation:"):
-            self._epochs[step, name] += 1
             say(f"< {step}  epoch {self._epochs[step, name]}  {name} {value:.4f}")
+            # Counted from 0, as the algorithms' own logs do.
+            self._epochs[step, name] += 1

@@ -204,7 +204,7 @@ def test_mxnet_reads_boxes_and_pictures_of_the_whole_training_set(drawn_birds, t
 
 def test_outputs_do_not_depend_on_the_number_of_processes_or_the_form_of_the_input(drawn_birds, tmp_path):
     with tarfile.open(tmp_path / "CUB_200_2011.tgz", "w:gz") as archive:
-        archive.add(drawn_birds / "CUB_200_2011", "CUB_200_2011")
+        archive.add(drawn_birds / "CUB_200_2011", "./CUB_200_2011")
         archive.addfile(tarfile.TarInfo("attributes.txt"))
     trees = []
     for number, (source, workers) in enumerate([(drawn_birds, 1), (drawn_birds, 3), (tmp_path, 2)]):

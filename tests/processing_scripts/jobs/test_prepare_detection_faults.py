@@ -3,6 +3,7 @@ import resource
 import subprocess
 import sys
 import tarfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -298,6 +299,17 @@ def test_a_damaged_archive_is_named(drawn_birds, tmp_path, run_job, damage):
     code, message = run_job(main, "--input", tmp_path / "data", "--output", tmp_path / "out")
     assert code == 1
     assert "CUB_200_2011.tgz: damaged, or not a .tgz file" in message
+
+
+def test_too_small_a_disk_is_noticed_before_unpacking(drawn_birds, tmp_path, monkeypatch, run_job):
+    (tmp_path / "data").mkdir()
+    with tarfile.open(tmp_path / "data" / "CUB_200_2011.tgz", "w:gz") as archive:
+        archive.add(drawn_birds / "CUB_200_2011", "CUB_200_2011")
+    # No disk of that size is at hand without the rights to mount one.
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    code, message = run_job(main, "--input", tmp_path / "data", "--output", tmp_path / "out")
+    assert code == 1
+    assert "bytes, 1000 are free; give the job a larger volume, or name another folder in TMPDIR" in message
 
 
 def test_as_a_process_a_fault_gives_one_line_and_exit_code_one(tmp_path):
