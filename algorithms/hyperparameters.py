@@ -13,6 +13,7 @@ from typing import Literal
 Kind = Literal["integer", "float", "choice", "epochs", "regex", "text"]
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,11 +145,8 @@ def _unknown(name: str, known: Collection[str]) -> str:
 
 
 def _number(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    # float() alone would also take 1_000, surrounding spaces, nan and digits of other scripts.
+    return float(value) if _NUMBER.fullmatch(value) else None
 
 
 def _is_epoch(part: str) -> bool:

@@ -85,8 +85,8 @@ def draw_scene(species: Species, rng: np.random.Generator) -> tuple[Pixels, Mask
     else:
         _branch(pixels, place, rng)
     mask = _bird(pixels, species, place, rng)
-    if rng.random() < 0.35:
-        _leaves(pixels, mood, rng, count=2)
+    if rng.random() < 0.5:
+        _leaves(pixels, mood, rng, count=int(rng.integers(2, 7)))
     return _finish(pixels, rng), mask
 
 
@@ -104,8 +104,8 @@ class Place:
 
 
 def _place(species: Species, width: int, height: int, rng: np.random.Generator) -> Place:
-    size = min(width, height) * rng.uniform(0.3, 0.58) * species.relative_size
-    turn = np.deg2rad(rng.normal(0, 11))
+    size = min(width, height) * rng.uniform(0.2, 0.56) * species.relative_size
+    turn = np.deg2rad(rng.normal(0, 15))
     facing = rng.choice((-1.0, 1.0))
     matrix = size * np.array([[facing * np.cos(turn), -facing * np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     # The outlines' extent is the same for every individual up to a little play, covered by the margin.
@@ -232,8 +232,17 @@ def _bird(pixels: Pixels, species: Species, place: Place, rng: np.random.Generat
     left, top, box_width, box_height = cv2.boundingRect(cover)
     window = np.s_[top : top + box_height, left : left + box_width]
     alpha = cover[window].astype(np.float32)[..., None] / 255
-    pixels[window] = (_light(layer[window], rng) * alpha + pixels[window] * (1 - alpha)).astype(np.uint8)
+    pixels[window] = (_light(_faded(layer[window], rng), rng) * alpha + pixels[window] * (1 - alpha)).astype(
+        np.uint8
+    )
     return np.where(cover >= 128, 255, 0).astype(np.uint8)
+
+
+def _faded(layer: Pixels, rng: np.random.Generator) -> Pixels:
+    """Young birds and dull light: one in four has lost much of its colour, the others a little."""
+    share = rng.uniform(0.45, 0.8) if rng.random() < 0.25 else rng.uniform(0, 0.2)
+    grey = cv2.cvtColor(cv2.cvtColor(layer, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return cv2.addWeighted(layer, 1 - share, grey, share, 0).astype(np.uint8)
 
 
 def _light(layer: Pixels, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -250,6 +259,6 @@ def _finish(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """Exposure and the noise of a sensor."""
     noise = rng.integers(-7, 8, pixels.shape[:2], dtype=np.int16)[..., None]
     # Single precision spelt out: NumPy would take half precision, which is slow.
-    exposed = pixels.astype(np.float32) * rng.uniform(0.82, 1.12) + noise.astype(np.float32)
+    exposed = pixels.astype(np.float32) * rng.uniform(0.7, 1.12) + noise.astype(np.float32)
     finished: Pixels = np.clip(exposed, 0, 255).astype(np.uint8)
     return finished

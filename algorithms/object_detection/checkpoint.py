@@ -60,7 +60,7 @@ def save(folder: Path, checkpoint: Checkpoint, training: str) -> Path:
     """Write the checkpoint of the training with this identity over the one before; returns its path."""
     state = json.dumps({**asdict(checkpoint.progress), "training": training}).encode()
     arrays = {
-        _STATE: mx.nd.array(np.frombuffer(state, np.uint8), dtype=np.uint8),
+        _STATE: _as_array(state),
         **_prefixed("last/", checkpoint.last),
         **_prefixed("best/", checkpoint.best),
         **with_prefix("optimizer/", checkpoint.optimizer),
@@ -91,6 +91,13 @@ def load(folder: Path, training: str) -> Checkpoint | None:
         best=named_weights(_below("best/", arrays), path),
         optimizer=_below("optimizer/", arrays),
     )
+
+
+def _as_array(content: bytes) -> Array:
+    # Not mx.nd.array(), which asks SciPy for a name that SciPy is about to drop.
+    array = mx.nd.empty(len(content), dtype=np.uint8)
+    array[:] = np.frombuffer(content, np.uint8)
+    return array
 
 
 def _state(arrays: Mapping[str, Array], path: Path) -> tuple[Progress, str]:

@@ -1,9 +1,11 @@
 """The training and validation channels: what they hold, checked before training, and their batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,41 +173,76 @@ class Batch:
     label: mx.nd.NDArray
 
 
-def training_batches(records: Records, *, batch_size: int, image_shape: int, seed: int) -> Iterator[Batch]:
-    """One epoch: every picture once, shuffled and augmented, the last batch filled up from the epoch's start.
+class TrainingData:
+    """The training pictures, epoch by epoch: every picture once, shuffled and augmented.
 
-    The order and the augmentation follow from the seed, whatever was read before.
+    The last batch of an epoch is filled up from the epoch's start. Order and augmentation follow from the
+    seed and the epoch's number alone, so a resumed training sees what an uninterrupted one would have seen.
 
-    Raises:
-        JobError: a picture cannot be decoded; the message names its record.
+    Use it as a context manager: leaving it ends the thread that opens the next epoch.
+
+    Args:
+        records: the channel's file.
+        batch_size, image_shape: of the inputs [batch_size, 3, image_shape, image_shape].
+        seed: of epoch 0; every later epoch has the next number.
+        epochs: how many there are; none is opened beyond them.
     """
-    try:
-        for batch in _iterator(records, batch_size, image_shape, seed):
-            yield Batch(batch.data[0], _objects(batch.label[0], records))
-    except mx.base.MXNetError:
-        # MXNet does not say which record it is; looking for it costs time only now.
-        for _ in _examples(records, image_shape):
-            pass
-        raise
 
+    def __init__(
+        self, records: Records, *, batch_size: int, image_shape: int, seed: int, epochs: int
+    ) -> None:
+        self._records, self._seed, self._epochs = records, seed, epochs
+        self._batch_size, self._image_shape = batch_size, image_shape
+        self._opener = ThreadPoolExecutor(max_workers=1, thread_name_prefix="next-epoch")
+        self._opening: dict[int, Future[mx.io.DataIter]] = {}
 
-def _iterator(records: Records, batch_size: int, image_shape: int, seed: int) -> mx.io.DataIter:
-    # A new iterator for every epoch: after reset() MXNet's leaves out the pictures that filled up the last
-    # batch, and a resumed training could not know how far its shuffling had come.
-    return mx.io.ImageDetRecordIter(
-        path_imgrec=str(records.path),
-        batch_size=batch_size,
-        data_shape=(3, image_shape, image_shape),
-        label_pad_width=records.label_floats,
-        label_pad_value=-1,
-        shuffle=True,
-        seed=seed,
-        shuffle_chunk_seed=seed,
-        ctx="cpu",
-        verbose=False,
-        **ITERATOR_OPTIONS,
-        **AUGMENTATION,
-    )
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opener.shutdown(cancel_futures=True)
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of one epoch.
+
+        Raises:
+            JobError: a picture cannot be decoded; the message names its record.
+        """
+        halfway = self._records.count // self._batch_size // 2
+        try:
+            self._open(number)
+            for index, batch in enumerate(self._opening.pop(number).result()):
+                if index == halfway and number + 1 < self._epochs:
+                    self._open(number + 1)
+                yield Batch(batch.data[0], _objects(batch.label[0], self._records))
+        except mx.base.MXNetError:
+            # MXNet does not say which record it is; looking for it costs time only now.
+            for _ in _examples(self._records, self._image_shape):
+                pass
+            raise
+
+    def _open(self, number: int) -> None:
+        """Begin to open an epoch: MXNet decodes megabytes before it hands out the first batch."""
+        if number not in self._opening:
+            self._opening[number] = self._opener.submit(self._iterator, self._seed + number)
+
+    def _iterator(self, seed: int) -> mx.io.DataIter:
+        # A new iterator for every epoch: after reset() MXNet's leaves out the pictures that filled up the
+        # last batch, and a resumed training could not know how far its shuffling had come.
+        return mx.io.ImageDetRecordIter(
+            path_imgrec=str(self._records.path),
+            batch_size=self._batch_size,
+            data_shape=(3, self._image_shape, self._image_shape),
+            label_pad_width=self._records.label_floats,
+            label_pad_value=-1,
+            shuffle=True,
+            seed=seed,
+            shuffle_chunk_seed=seed,
+            ctx="cpu",
+            verbose=False,
+            **ITERATOR_OPTIONS,
+            **AUGMENTATION,
+        )
 
 
 def _objects(label: mx.nd.NDArray, records: Records) -> mx.nd.NDArray:

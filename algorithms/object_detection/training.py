@@ -11,10 +11,10 @@ from algorithms.object_detection import artifact, checkpoint, report
 from algorithms.object_detection.checkpoint import Checkpoint, Progress
 from algorithms.object_detection.data import (
     Records,
+    TrainingData,
     check_channels,
     find_records,
     scan,
-    training_batches,
     validation_batches,
 )
 from algorithms.object_detection.detector import Detector
@@ -81,7 +81,14 @@ class _Job:
 
     def __init__(self, settings: Settings, start: Start, training: Records, validation: Records) -> None:
         self._settings, self._graph = settings, start.graph
-        self._training, self._validation = training, validation
+        self._validation = validation
+        self._data = TrainingData(
+            training,
+            batch_size=settings.mini_batch_size,
+            image_shape=settings.image_shape,
+            seed=SEED,
+            epochs=settings.epochs,
+        )
         self._identity = checkpoint.identity(start.graph, settings.optimizer)
         self._host = contract.current_host()
         self._rate = learning_rate(settings, from_scratch=start.from_scratch)
@@ -107,6 +114,10 @@ class _Job:
         self._best = self._trainer.weights
 
     def run(self) -> None:
+        with self._data:
+            self._run()
+
+    def _run(self) -> None:
         if self._trainer.frozen:
             _log.info("Fixed parameters: %s", ", ".join(self._trainer.frozen))
         self._resume()
@@ -132,15 +143,7 @@ class _Job:
 
     def _train_epoch(self, epoch: int, lines: report.EpochReport) -> int:
         count = 0
-        for count, batch in enumerate(
-            training_batches(
-                self._training,
-                batch_size=self._settings.mini_batch_size,
-                image_shape=self._settings.image_shape,
-                seed=SEED + epoch,
-            ),
-            start=1,
-        ):
+        for count, batch in enumerate(self._data.epoch(epoch), start=1):
             if self._trainer.updates in self._rate.steps:
                 report.learning_rate(self._trainer.updates, self._rate.at(self._trainer.updates))
             self._trainer.step(batch)

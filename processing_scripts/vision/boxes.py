@@ -7,6 +7,9 @@ from processing_scripts.contract import JobError
 
 Floats = NDArray[np.float64]
 
+# Sums of decimal fractions pass a border by some 1e-14; such a box counts as inside and keeps its numbers.
+ROUNDING_PX = 1e-6
+
 
 class AnnotationError(JobError):
     """A box cannot be right; `row` is its position in the array, from 0."""
@@ -60,7 +63,7 @@ def clip_to_image(boxes: Floats, *, width: int | Floats, height: int | Floats) -
     clipped = np.array(boxes, dtype=np.float64)
     for axis, side in ((0, width), (1, height)):
         start, end = boxes[:, axis], boxes[:, axis] + boxes[:, axis + 2]
-        outside = (start < 0) | (end > side)
+        outside = (start < -ROUNDING_PX) | (end > side + ROUNDING_PX)
         new_start = np.maximum(start, 0)
         clipped[:, axis] = np.where(outside, new_start, start)
         clipped[:, axis + 2] = np.where(outside, np.minimum(end, side) - new_start, boxes[:, axis + 2])

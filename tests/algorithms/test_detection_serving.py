@@ -90,7 +90,7 @@ def test_serving_detects_what_validation_detects(server, trained, data, examples
 def test_the_strongest_detection_finds_the_drawn_object(server, examples):
     hits = 0
     for label, image in examples:
-        kind, score, *box = server.invoke(image).json()["prediction"][0]
+        kind, _, *box = server.invoke(image).json()["prediction"][0]
         overlap = intersection_over_union(np.array([box]), np.array([label[3:7]]))[0, 0]
         hits += kind == label[2] and overlap > 0.5
     assert hits >= 0.6 * len(examples)

@@ -56,20 +56,23 @@ def test_boxes_lie_in_their_pictures_and_have_a_sensible_size(drawn):
 
 
 def test_the_box_is_tight_around_the_bird(tmp_path):
-    # The colour of a cardinal stands out from its background; its box must hold nearly all red.
-    for picture in plan(6, 1)[:6]:
+    """A cardinal that has not faded is redder than all around it, so its extent can be seen."""
+    judged = 0
+    for picture in plan(12, 1)[:12]:
         (tmp_path / picture.path).parent.mkdir(exist_ok=True)
         box = draw(picture, tmp_path)
-        pixels = cv2.imread(str(tmp_path / picture.path))
+        pixels = cv2.imread(str(tmp_path / picture.path)).astype(int)
         left, top, width, height = (round(side) for side in (box.left, box.top, box.width, box.height))
-        blue, green, red = (
-            pixels[top : top + height, left : left + width, channel].astype(int) for channel in range(3)
-        )
-        bird = (red > 90) & (red > 2 * green) & (red > 2 * blue)
+        blue, green, red = np.moveaxis(pixels[top : top + height, left : left + width], 2, 0)
+        bird = (red > 60) & (red > 2 * green) & (red > 2 * blue)
+        if bird.mean() < 0.25:
+            continue
         columns, lines = np.flatnonzero(bird.any(axis=0)), np.flatnonzero(bird.any(axis=1))
         # The beak is orange and the feet are grey, so a little room is left to them.
         assert columns[-1] - columns[0] > 0.8 * width
         assert lines[-1] - lines[0] > 0.75 * height
+        judged += 1
+    assert judged >= 4
 
 
 def test_the_same_seed_draws_the_same_bytes_and_another_one_others(drawn, tmp_path):
