@@ -8,22 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Colour = tuple[int, int, int]
-Points = NDArray[np.float64]  # [N, 2], x and y
+from samples.outlines import BLACK, WHITE, Colour, Points, Shape, angular, oval, shade, smooth, vary
 
-BLACK: Colour = (28, 24, 26)
-WHITE: Colour = (238, 242, 244)
 LEG: Colour = (62, 72, 88)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A filled outline."""
-
-    outline: Points
-    colour: Colour
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,56 +23,6 @@ class Species:
     relative_size: float
     hovers: bool
     shapes: Callable[[np.random.Generator], list[Shape]]
-
-
-def smooth(*points: tuple[float, float]) -> Points:
-    """A closed Catmull-Rom curve through the points, eight steps between neighbours."""
-    knots = np.array(points)
-    before, after = np.roll(knots, 1, axis=0), np.roll(knots, -1, axis=0)
-    after_next = np.roll(knots, -2, axis=0)
-    steps = np.linspace(0, 1, 8, endpoint=False)[:, None, None]
-    curve = 0.5 * (
-        2 * knots
-        + (after - before) * steps
-        + (2 * before - 5 * knots + 4 * after - after_next) * steps**2
-        + (3 * knots - before - 3 * after + after_next) * steps**3
-    )  # [8, K, 2]
-    flat: Points = curve.transpose(1, 0, 2).reshape(-1, 2)
-    return flat
-
-
-def angular(*points: tuple[float, float]) -> Points:
-    """A polygon with sharp corners."""
-    return np.array(points, dtype=np.float64)
-
-
-def oval(x: float, y: float, width: float, height: float, degrees: float = 0) -> Points:
-    """An ellipse around (x, y) with these half axes."""
-    around = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    turn = np.deg2rad(degrees)
-    along, across = width * np.cos(around), height * np.sin(around)
-    return np.stack(
-        [
-            x + along * np.cos(turn) - across * np.sin(turn),
-            y + along * np.sin(turn) + across * np.cos(turn),
-        ],
-        axis=1,
-    )
-
-
-def shade(colour: Colour, factor: float) -> Colour:
-    """The colour made lighter (above 1) or darker (below 1)."""
-    blue, green, red = (min(255, max(0, round(part * factor))) for part in colour)
-    return blue, green, red
-
-
-def _vary(rng: np.random.Generator, colour: Colour) -> Colour:
-    """Individuals differ a little."""
-    offset = rng.normal(0, 7, 3)
-    blue, green, red = (
-        int(np.clip(part + change, 0, 255)) for part, change in zip(colour, offset, strict=True)
-    )
-    return blue, green, red
 
 
 def _eye(x: float, y: float, size: float = 0.034) -> list[Shape]:
@@ -129,7 +67,7 @@ def _bars(
 
 def cardinal(rng: np.random.Generator) -> list[Shape]:
     """Red all over, pointed crest, black face, thick orange beak, long tail."""
-    red = _vary(rng, (38, 32, 204))
+    red = vary(rng, (38, 32, 204))
     tail = smooth((-0.3, 0.06), (-0.34, 0.24), (-0.86, 0.62), (-1.06, 0.62), (-1.0, 0.48))
     return [
         *_legs(),
@@ -146,8 +84,8 @@ def cardinal(rng: np.random.Generator) -> list[Shape]:
 
 def flicker(rng: np.random.Generator) -> list[Shape]:
     """Long brown body with bars and spots, grey head, black breast crescent, red nape, long beak."""
-    brown = _vary(rng, (88, 118, 150))
-    belly = _vary(rng, (176, 204, 220))
+    brown = vary(rng, (88, 118, 150))
+    belly = vary(rng, (176, 204, 220))
     tail = smooth((-0.42, 0.1), (-0.44, 0.26), (-0.9, 0.5), (-1.12, 0.56), (-0.9, 0.34))
     body = smooth(
         (0.22, -0.5), (0.38, -0.52), (0.49, -0.42), (0.46, -0.26), (0.4, 0.0), (0.26, 0.2), (-0.06, 0.3),
@@ -192,7 +130,7 @@ def flicker(rng: np.random.Generator) -> list[Shape]:
 
 def goldfinch(rng: np.random.Generator) -> list[Shape]:
     """Small, round and bright yellow, black cap and wings with a white bar, short notched tail."""
-    yellow = _vary(rng, (44, 214, 246))
+    yellow = vary(rng, (44, 214, 246))
     tail = angular((-0.34, 0.06), (-0.34, 0.24), (-0.78, 0.5), (-0.7, 0.4), (-0.84, 0.38))
     return [
         *_legs(),
@@ -209,7 +147,7 @@ def goldfinch(rng: np.random.Generator) -> list[Shape]:
 
 def hummingbird(rng: np.random.Generator) -> list[Shape]:
     """Hovers: slim green body, pale belly, ruby throat, needle beak, narrow wings spread upwards."""
-    green = _vary(rng, (72, 142, 58))
+    green = vary(rng, (72, 142, 58))
     lift = rng.uniform(-0.12, 0.12)
     body = smooth(
         (0.3, -0.4), (0.42, -0.36), (0.44, -0.24), (0.32, -0.06), (0.16, 0.2), (-0.06, 0.42), (-0.22, 0.46),
@@ -228,7 +166,7 @@ def hummingbird(rng: np.random.Generator) -> list[Shape]:
         Shape(angular((-0.1, 0.32), (0.0, 0.4), (-0.2, 0.78), (-0.27, 0.62), (-0.38, 0.7)), (62, 84, 50)),
         Shape(angular((0.4, -0.34), (0.95, -0.33), (0.95, -0.315), (0.4, -0.25)), BLACK),
         Shape(body, green),
-        Shape(belly, _vary(rng, (206, 216, 214))),
+        Shape(belly, vary(rng, (206, 216, 214))),
         Shape(
             smooth((0.38, -0.29), (0.45, -0.26), (0.4, -0.12), (0.28, -0.08), (0.28, -0.22)), (58, 22, 188)
         ),
@@ -240,7 +178,7 @@ def hummingbird(rng: np.random.Generator) -> list[Shape]:
 
 def blue_jay(rng: np.random.Generator) -> list[Shape]:
     """Blue with crest, white face and belly, black necklace, barred wings and a long barred tail."""
-    blue = _vary(rng, (206, 122, 58))
+    blue = vary(rng, (206, 122, 58))
     tail = smooth((-0.32, 0.06), (-0.36, 0.24), (-0.9, 0.5), (-1.16, 0.56), (-1.04, 0.38))
     back = smooth(
         (0.16, -0.5), (0.36, -0.55), (0.46, -0.46), (0.3, -0.4), (0.16, -0.2), (-0.1, -0.1), (-0.4, 0.1),

@@ -167,7 +167,7 @@ def _check_boxes(boxes: NDArray[np.float32], where: str) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """`data` [N, 3, S, S] and `label` [N, M, B], MXNet arrays."""
+    """`data` [N, 3, S, S] and `label` [N, M, B], MXNet arrays; their memory is used again for later batches."""
 
     data: mx.nd.NDArray
     label: mx.nd.NDArray
