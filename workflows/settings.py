@@ -10,6 +10,7 @@ from workflows.definition.errors import WorkflowError, did_you_mean
 
 FILE_NAME = "workflows.toml"
 DEFAULT = "default"
+_TABLES = ("images", "functions")
 LOCAL_ACCOUNT = "000000000000"
 
 
@@ -75,7 +76,9 @@ class Settings:
     """Every setting with its value and origin."""
 
     values: Mapping[str, Value]
-    images: Mapping[str, Any]  # [images] of workflows.toml, see local/stand_ins.toml
+    # Tables of workflows.toml, in the form of local/stand_ins.toml.
+    images: Mapping[str, Any]
+    functions: Mapping[str, str]
 
     def __getitem__(self, name: str) -> str:
         return self.values[name].value
@@ -108,10 +111,11 @@ def load(*, flags: Mapping[str, str | None], environment: Mapping[str, str], fol
     values = {
         setting.name: _value(setting, flags, environment, document, str(file.name)) for setting in SETTINGS
     }
-    images = document.get("images", {})
-    if not isinstance(images, dict):
-        raise SettingsError(f"{file}: [images] must be a table")
-    return Settings(values=values, images=images)
+    tables = {name: document.get(name, {}) for name in _TABLES}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise SettingsError(f"{file}: [{name}] must be a table")
+    return Settings(values=values, images=tables["images"], functions=tables["functions"])
 
 
 def _value(

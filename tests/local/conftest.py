@@ -47,6 +47,7 @@ class Machine:
     def __init__(self, home):
         self.store = Store(home)
         self.images = ImageTable(TOY_IMAGES)
+        self.functions = {}
 
     def put(self, uri, content):
         file = self.store.home / "put"
@@ -56,9 +57,17 @@ class Machine:
 
     def prepare(self, text, **given):
         definition = load(text)
-        planned = plan(definition, bind(definition, given), images=self.images, step_types=frozenset(RUNNERS))
+        planned = plan(
+            definition,
+            bind(definition, given),
+            images=self.images,
+            functions=self.functions,
+            step_types=frozenset(RUNNERS),
+        )
         recorder = Recorder()
-        place = Place(region="eu-west-1", account="123456789012", images=self.images)
+        place = Place(
+            region="eu-west-1", account="123456789012", images=self.images, functions=self.functions
+        )
         execution = Execution(
             planned, pipeline_name="toys", store=self.store, runners=RUNNERS, place=place, listener=recorder
         )

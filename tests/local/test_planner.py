@@ -9,7 +9,7 @@ from workflows.local.runners.table import RUNNERS
 
 
 def planned(text, images, **parameters):
-    return plan(load(text), parameters, images=images, step_types=frozenset(RUNNERS))
+    return plan(load(text), parameters, images=images, functions=(), step_types=frozenset(RUNNERS))
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def deploy(store, tmp_path, text, config="config-1"):
 def runtime(store):
     listener = socket.create_server(("127.0.0.1", 0))
     with Hosts(store, images=ImageTable(TOY_IMAGES), environment={}) as hosts:
-        app = make_app(hosts, region="us-east-1", account="123456789012")
+        app = make_app(hosts, store, region="us-east-1", account="123456789012")
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -3,6 +3,8 @@
 import hashlib
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -29,6 +31,7 @@ from workflows.definition.loader import load
 from workflows.definition.model import Definition
 from workflows.definition.parameters import bind
 from workflows.local.executor import Execution, Place
+from workflows.local.functions import handlers
 from workflows.local.planner import plan
 from workflows.local.runners.table import RUNNERS
 from workflows.local.store import Store
@@ -71,23 +74,29 @@ def run_command(
     if data is not None:
         given[_DATA_PARAMETER] = _bring(data, pipeline, definition, store, chosen)
     images = image_table(chosen)
-    planned = plan(definition, bind(definition, given), images=images, step_types=frozenset(RUNNERS))
-    started = time.monotonic()
-    execution = Execution(
-        planned,
-        pipeline_name=pipeline,
-        store=store,
-        runners=RUNNERS,
-        place=Place(
-            region=chosen["region"],
-            account=chosen.account,
-            images=images,
-            environment=stand_in_environment(chosen),
-        ),
-        listener=Progress(verbose=verbose),
+    functions = handlers(chosen.functions)
+    planned = plan(
+        definition, bind(definition, given), images=images, functions=functions, step_types=frozenset(RUNNERS)
     )
-    say(f"* execution {execution.id} of {pipeline}: {len(planned.order)} steps, state in {store.home}")
-    record = execution.run()
+    started = time.monotonic()
+    with _api(definition, store) as function_environment:
+        execution = Execution(
+            planned,
+            pipeline_name=pipeline,
+            store=store,
+            runners=RUNNERS,
+            place=Place(
+                region=chosen["region"],
+                account=chosen.account,
+                images=images,
+                environment=stand_in_environment(chosen),
+                functions=functions,
+                function_environment=function_environment,
+            ),
+            listener=Progress(verbose=verbose),
+        )
+        say(f"* execution {execution.id} of {pipeline}: {len(planned.order)} steps, state in {store.home}")
+        record = execution.run()
     succeeded = record["PipelineExecutionStatus"] == "Succeeded"
     document = summary(store, execution.id, images=images, draw=succeeded)
     if as_json:
@@ -97,6 +106,20 @@ def run_command(
     if not succeeded:
         say(f"ERROR {record.get('FailureReason')}")
     sys.exit(DONE if succeeded else FAILED)
+
+
+@contextmanager
+def _api(definition: Definition, store: Store) -> Iterator[dict[str, str]]:
+    """What leads the AWS calls of Lambda functions to this machine; nothing where there are none."""
+    if not any(step.type == "Lambda" for step in definition.steps.values()):
+        yield {}
+        return
+    from workflows.server.api import api_app
+    from workflows.server.listen import beside
+
+    with beside(api_app(store)) as url:
+        # SDKs sign every request; nobody checks these.
+        yield {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
 def _load(name: str, chosen: Settings) -> tuple[str, Definition]:

@@ -34,7 +34,7 @@ def serve_command(host: str, port: int) -> None:
         )
     with Hosts(store, images=image_table(chosen), environment=stand_in_environment(chosen)) as hosts:
         listen(
-            make_app(hosts, region=chosen["region"], account=chosen.account),
+            make_app(hosts, store, region=chosen["region"], account=chosen.account),
             host=host,
             port=port,
             ready=lambda url: click.echo(f"serving {', '.join(names)} at {url}"),

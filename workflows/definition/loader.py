@@ -19,6 +19,18 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "Float": (int, float),
     "Boolean": (bool,),
 }
+# What a step has beside its arguments and is read into attributes of its own.
+_KNOWN_FIELDS = (
+    "Name",
+    "Type",
+    "Arguments",
+    "DependsOn",
+    "PropertyFiles",
+    "CacheConfig",
+    "RetryPolicies",
+    "DisplayName",
+    "Description",
+)
 # Nothing may wait for a value of these: they have none.
 _WITHOUT_PROPERTIES = ("Fail",)
 
@@ -158,6 +170,7 @@ def _step(
                 for entry, place in _entries(node.get("PropertyFiles"), f"{where}.PropertyFiles")
             ]
         ),
+        fields={key: value for key, value in node.items() if key not in _KNOWN_FIELDS},
         cached=isinstance(cache, dict) and cache.get("Enabled") is True,
         retried=bool(node.get("RetryPolicies")),
     )
@@ -178,7 +191,7 @@ def _needs(step: Step, steps: Mapping[str, Step], parameters: Mapping[str, Param
     for name in step.depends_on:
         _check_step(name, step, f"{step.where} DependsOn", steps)
         needed.add(name)
-    for where, reference in references(dict(step.arguments), f"{step.where} Arguments"):
+    for where, reference in _references(step):
         if isinstance(reference, JsonGet):
             _check_property_file(reference, step, where, steps)
             needed |= {reference.step} if reference.step else set()
@@ -190,6 +203,11 @@ def _needs(step: Step, steps: Mapping[str, Step], parameters: Mapping[str, Param
     for file in step.property_files.values():
         _check_output(file, step)
     return frozenset(needed)
+
+
+def _references(step: Step) -> Iterator[tuple[str, Get | JsonGet]]:
+    yield from references(dict(step.arguments), f"{step.where} Arguments")
+    yield from references(dict(step.fields), step.where)
 
 
 def _check_value(reference: Get, where: str, parameters: Mapping[str, Parameter]) -> None:

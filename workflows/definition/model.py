@@ -49,6 +49,9 @@ class Step:
     depends_on: tuple[str, ...] = ()
     branch: Branch | None = None
     property_files: Mapping[str, PropertyFile] = field(default_factory=dict)
+    fields: Mapping[str, JSON] = field(
+        default_factory=dict
+    )  # beside Arguments, such as a Lambda's FunctionArn
     cached: bool = False
     retried: bool = False
 

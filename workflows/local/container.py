@@ -104,17 +104,13 @@ class Container:
         return [image, *self.argv]
 
     def _process_environment(self) -> dict[str, str]:
-        # Not the caller's environment: a job on SageMaker has neither its credentials nor its settings.
-        bin_folder = str(Path(sys.executable).parent)
-        base = {
-            "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", os.defpath)]),
-            "HOME": str(Path.home()),
-            "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
-        }
+        # A home of its own: the user's has credentials in it.
+        own = {"HOME": str(self.log.parent)}
         if not namespaces_work():
-            base["OPT_ML"] = str(self.opt_ml.resolve())
-        return base | {name: self._inside(value) for name, value in self.environment.items()}
+            own["OPT_ML"] = str(self.opt_ml.resolve())
+        return process_environment(
+            own | {name: self._inside(value) for name, value in self.environment.items()}
+        )
 
 
 class Running:
@@ -171,6 +167,19 @@ class Running:
             os.killpg(self._process.pid, number)
         except ProcessLookupError:
             return
+
+
+def process_environment(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a job's process.
+
+    Not the caller's: a job on SageMaker has neither its credentials nor its settings.
+    """
+    base = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return base | dict(own)
 
 
 @cache

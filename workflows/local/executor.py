@@ -46,6 +46,8 @@ class Place:
     account: str
     images: ImageTable
     environment: Mapping[str, str] = field(default_factory=dict)  # settings for stand-ins
+    functions: Mapping[str, str] = field(default_factory=dict)  # Lambda function -> FILE:HANDLER
+    function_environment: Mapping[str, str] = field(default_factory=dict)  # where their AWS calls go
 
 
 class Execution:
@@ -160,13 +162,13 @@ class Execution:
     def _attempt(self, step: Step) -> tuple[str, dict[str, JSON], str, str | None]:
         """Returns status, metadata, a note for people, and the failure."""
         try:
-            arguments = self._resolve(step)
+            request, fields = self._resolve(step)
             if step.type == "Condition":
-                return self._decide(step, arguments)
+                return self._decide(step, request)
             if step.type == "Fail":
-                message = text_of(arguments.get("ErrorMessage"))
+                message = text_of(request.find("ErrorMessage"))
                 return FAILED, {"Fail": {"ErrorMessage": message}}, message, message
-            result = self._runners[step.type](self._task(step, arguments), self._site)
+            result = self._runners[step.type](self._task(step, request, fields), self._site)
         except StepFailed as failed:
             metadata = self._keep(failed.result) if failed.result else {}
             status = STOPPED if self._stopped.is_set() else FAILED
@@ -177,13 +179,14 @@ class Execution:
         self._properties[step.name] = result.description
         return SUCCEEDED, metadata, result.name, None
 
-    def _decide(self, step: Step, arguments: dict[str, JSON]) -> tuple[str, dict[str, JSON], str, str | None]:
-        outcome = all(all_of(arguments["Conditions"], where=f"{step.where} Conditions"))
+    def _decide(self, step: Step, request: Request) -> tuple[str, dict[str, JSON], str, str | None]:
+        outcome = all(all_of(request.find("Conditions"), where=f"{step.where} Conditions"))
         self._outcomes[step.name] = outcome
         self._properties[step.name] = {"Outcome": str(outcome)}
         return SUCCEEDED, {"Condition": {"Outcome": str(outcome)}}, str(outcome), None
 
-    def _resolve(self, step: Step) -> dict[str, JSON]:
+    def _resolve(self, step: Step) -> tuple[Request, Request]:
+        """The step's arguments, and its fields beside them."""
         job = {f"{step.type}JobName": self._job_name(step)} if step.type in ("Training", "Processing") else {}
         scope = Scope(
             definition=self._plan.definition,
@@ -192,18 +195,19 @@ class Execution:
             properties=self._properties,
             read_object=self._store.objects.read,
         )
-        return {
-            key: resolve(value, scope, where=f"{step.where} Arguments.{key}")
-            for key, value in step.arguments.items()
+        where = f"{step.where} Arguments"
+        arguments = {
+            key: resolve(value, scope, where=f"{where}.{key}") for key, value in step.arguments.items()
         }
+        fields = {
+            key: resolve(value, scope, where=f"{step.where}.{key}") for key, value in step.fields.items()
+        }
+        return Request(arguments, where), Request(fields, step.where)
 
-    def _task(self, step: Step, arguments: dict[str, JSON]) -> Task:
+    def _task(self, step: Step, request: Request, fields: Request) -> Task:
         folder = self.folder / step.name
         folder.mkdir(parents=True, exist_ok=True)
-        name = self._job_name(step)
-        return Task(
-            step=step.name, name=name, request=Request(arguments, f"{step.where} Arguments"), folder=folder
-        )
+        return Task(step=step.name, name=self._job_name(step), request=request, fields=fields, folder=folder)
 
     def _job_name(self, step: Step) -> str:
         return naming.job_name(self.id, step.name)
@@ -212,7 +216,8 @@ class Execution:
         if result.kind == MODEL_PACKAGE and self._store.find(MODEL_PACKAGE_GROUP, result.parent) is None:
             # SageMaker Pipelines makes the group of a first version by itself.
             self._store.put(MODEL_PACKAGE_GROUP, result.parent, describe_group(result.parent, self._site))
-        self._store.put(result.kind, result.name, result.description, parent=result.parent)
+        if result.kind is not None:
+            self._store.put(result.kind, result.name, result.description, parent=result.parent)
         return result.metadata
 
     def _make_site(self, place: Place) -> Site:
@@ -226,5 +231,7 @@ class Execution:
             report=self._listener.log_line,
             metric=self._listener.metric,
             environment=place.environment,
+            functions=place.functions,
+            function_environment={"AWS_REGION": place.region, **place.function_environment},
             stopped=self._stopped,
         )

@@ -1,11 +1,12 @@
 """Decides, before anything runs, whether and how a definition runs on this machine. Reads only."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 
 from workflows.definition.errors import RefusedByPlan, UnresolvedValue
 from workflows.definition.model import JSON, Definition, Scalar, Step
+from workflows.local.functions import function_name
 from workflows.local.images import ImageTable
 from workflows.local.resolver import Scope, resolve
 from workflows.local.runners.base import no_stand_in
@@ -48,6 +49,7 @@ def plan(
     parameters: Mapping[str, Scalar],
     *,
     images: ImageTable,
+    functions: Collection[str],
     step_types: frozenset[str],
 ) -> Plan:
     """Check that every step can run here.
@@ -56,15 +58,17 @@ def plan(
         definition: what is to run.
         parameters: a value for each of its parameters.
         images: what stands in for container images.
+        functions: the Lambda functions that have a handler here.
         step_types: the types that have a runner.
 
     Raises:
         RefusedByPlan: with every reason, each naming its step.
     """
     scope = _scope(definition, parameters)
-    reasons = [
-        reason for step in definition.steps.values() for reason in _refusals(step, scope, images, step_types)
-    ]
+    reasons: list[str] = []
+    for step in definition.steps.values():
+        reasons += _refusals(step, scope, images, step_types)
+        reasons += _missing_handler(step, scope, functions)
     if reasons:
         raise RefusedByPlan(reasons)
     position = {name: index for index, name in enumerate(definition.steps)}
@@ -107,6 +111,15 @@ def _refusals(step: Step, scope: Scope, images: ImageTable, step_types: frozense
         refused = _refused_field(key, _known(value, scope))
         if refused:
             yield f"{place}: {refused}"
+
+
+def _missing_handler(step: Step, scope: Scope, functions: Collection[str]) -> Iterator[str]:
+    arn = _known(step.fields.get("FunctionArn"), scope) if step.type == "Lambda" else None
+    if isinstance(arn, str) and function_name(arn) not in functions:
+        yield (
+            f"{step.where}: no handler stands in for function '{function_name(arn)}'; add it to [functions] "
+            f"in workflows.toml (listed: {', '.join(sorted(functions))})"
+        )
 
 
 def _refused_field(key: str, value: JSON) -> str | None:

@@ -15,6 +15,8 @@ from starlette.routing import Route
 from workflows.definition.errors import WorkflowError
 from workflows.local.hosting import Hosts, UnknownEndpoint
 from workflows.local.model_server import Answer, ModelServerError
+from workflows.local.store import Store
+from workflows.server.api import api_route
 
 # 6 MB was documented for years, 25 MB is said of late and not verified: the larger one refuses nothing that
 # might be accepted there.
@@ -27,8 +29,8 @@ class _TooLarge(Exception):
     """A request's body is over the limit."""
 
 
-def make_app(hosts: Hosts, *, region: str, account: str) -> Starlette:
-    """The application over the endpoints that `hosts` answers for."""
+def make_app(hosts: Hosts, store: Store, *, region: str, account: str) -> Starlette:
+    """The application over the endpoints that `hosts` answers for, and over the records of `store`."""
 
     async def invoke(request: Request) -> Response:
         name = str(request.path_params["endpoint"])
@@ -58,6 +60,7 @@ def make_app(hosts: Hosts, *, region: str, account: str) -> Starlette:
     routes = [
         Route("/endpoints/{endpoint}/invocations", invoke, methods=["POST"]),
         Route("/ping", ping, methods=["GET"]),
+        api_route(store),
     ]
     return Starlette(routes=routes)
 

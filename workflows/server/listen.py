@@ -1,7 +1,9 @@
-"""Runs an ASGI application until the process is told to stop."""
+"""Runs an ASGI application: until the process is told to stop, or beside other work."""
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
@@ -35,3 +37,17 @@ def listen(app: Starlette, *, host: str, port: int, ready: Callable[[str], None]
         ready(f"http://{shown}:{bound}")
         config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=5)
         uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def beside(app: Starlette) -> Iterator[str]:
+    """Serve on a free loopback port in a thread while the block runs; yields the URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -21,14 +21,18 @@ class Task:
     step: str
     name: str  # of the job or resource, where the request gives none
     request: Request
+    fields: Request  # of the step, beside its arguments
     folder: Path  # of its own; holds the container's tree and its log
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The resource that a step made, as SageMaker's Describe call would return it."""
+    """The resource that a step made, as SageMaker's Describe call would return it.
 
-    kind: str
+    What a Lambda function returns is no resource: it has no kind, and is not kept as a record of its own.
+    """
+
+    kind: str | None
     name: str
     description: Record
     metadata: dict[str, JSON]  # of the pipeline execution step
@@ -56,6 +60,8 @@ class Site:
     report: Callable[[str, str], None]  # step, line of its log
     metric: Callable[[str, str, float], None]  # step, metric, value
     environment: Mapping[str, str] = field(default_factory=dict)  # settings that stand-ins read
+    functions: Mapping[str, str] = field(default_factory=dict)  # Lambda function -> FILE:HANDLER
+    function_environment: Mapping[str, str] = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def stand_in(self, image: str, where: str) -> StandIn:

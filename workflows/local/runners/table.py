@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from workflows.local.runners import endpoint, models, processing, training, transform
+from workflows.local.runners import endpoint, lambda_function, models, processing, training, transform
 from workflows.local.runners.base import Runner
 
 RUNNERS: Mapping[str, Runner] = {
@@ -13,4 +13,5 @@ RUNNERS: Mapping[str, Runner] = {
     "RegisterModel": models.register_model,
     "EndpointConfig": models.create_endpoint_config,
     "Endpoint": endpoint.run,
+    "Lambda": lambda_function.run,
 }
