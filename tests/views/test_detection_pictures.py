@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from workflows.views.canvas import MAX_PIXELS, class_colour
 from workflows.views.errors import ViewError
-from workflows.views.pictures import (
-    MAX_PIXELS,
-    Detection,
-    Scored,
-    class_colour,
-    draw_detection_grid,
-    draw_detections,
-)
+from workflows.views.pictures import Detection, Scored, draw_detection_grid, draw_detections
 
 NAMES = ["Cardinal", "Blue Jay"]
 RED, BLUE = class_colour(0), class_colour(1)

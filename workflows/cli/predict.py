@@ -4,6 +4,7 @@ import json
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypedDict
 
 import click
 
@@ -16,12 +17,22 @@ from workflows.cli.common import (
     stand_in_environment,
 )
 from workflows.definition.errors import WorkflowError
+from workflows.definition.model import JSON
 from workflows.local.hosting import Hosts, container_of
 from workflows.local.records import MODEL_PACKAGE
 from workflows.local.store import Store
 
 _OK = 200
 _COLUMNS = 6  # class, score, xmin, ymin, xmax, ymax
+
+Answer = tuple[Path, JSON]  # a picture, and what the endpoint said in JSON
+
+
+class _Result(TypedDict):
+    """What was found in one picture."""
+
+    image: str
+    found: list[dict[str, object]]
 
 
 @click.command("predict")
@@ -46,28 +57,62 @@ def predict_command(
         if not picture.is_file():
             raise WorkflowError(f"{picture}: no such file")
     with Hosts(store, images=image_table(chosen), environment=stand_in_environment(chosen)) as hosts:
-        answers = [_ask(hosts, endpoint, picture) for picture in pictures]
+        answers = [(picture, _ask(hosts, endpoint, picture)) for picture in pictures]
+    target = output or store.home / "pictures" / f"{endpoint}-{pictures[0].stem}.png"
+    names = class_names(store, endpoint)
+    if all(isinstance(answer, list) for _, answer in answers):
+        results = _classified(answers, names, target)
+    else:
+        results = _detected(answers, names, threshold, target)
+    if as_json:
+        print_json({"endpoint": endpoint, "picture": str(target), "images": results})
+        return
+    for result in results:
+        click.echo(f"{result['image']}: {len(result['found'])} found")
+        for entry in result["found"]:
+            click.echo("  " + "  ".join(str(value) for value in entry.values()))
+    click.echo(str(target))
+
+
+def _detected(
+    answers: Sequence[Answer], names: Sequence[str], threshold: float, target: Path
+) -> list[_Result]:
     from workflows.views.pictures import Scored, draw_detection_grid
 
-    target = output or store.home / "pictures" / f"{endpoint}-{pictures[0].stem}.png"
+    scored = [Scored(image=picture, detections=_rows(picture, answer)) for picture, answer in answers]
+    classes = {int(row[0]) for entry in scored for row in entry.detections}
     found = draw_detection_grid(
-        [Scored(image=picture, detections=rows) for picture, rows in zip(pictures, answers, strict=True)],
-        class_names=class_names(store, endpoint),
-        threshold=threshold,
-        output=target,
+        scored, class_names=_padded(names, max(classes, default=0) + 1), threshold=threshold, output=target
     )
-    if as_json:
-        results = [
-            {"image": str(picture), "detections": [vars(entry) for entry in entries]}
-            for picture, entries in zip(pictures, found, strict=True)
-        ]
-        print_json({"endpoint": endpoint, "threshold": threshold, "picture": str(target), "images": results})
-        return
-    for picture, entries in zip(pictures, found, strict=True):
-        click.echo(f"{picture}: {len(entries)} found")
-        for entry in entries:
-            click.echo(f"  {entry.name} {entry.score:.3f}  at {entry.box}")
-    click.echo(str(target))
+    return [
+        {
+            "image": str(entry.image),
+            "found": [
+                {"name": one.name, "score": round(one.score, 4), "box": list(one.box)} for one in drawn
+            ],
+        }
+        for entry, drawn in zip(scored, found, strict=True)
+    ]
+
+
+def _classified(answers: Sequence[Answer], names: Sequence[str], target: Path) -> list[_Result]:
+    from workflows.views.labels import Classified, draw_label_grid
+
+    classified = [Classified(image=picture, probabilities=_numbers(answer)) for picture, answer in answers]
+    widest = max(len(entry.probabilities) for entry in classified)
+    found = draw_label_grid(classified, class_names=_padded(names, widest), output=target)
+    return [
+        {
+            "image": str(entry.image),
+            "found": [{"label": one.name, "probability": round(one.probability, 4)} for one in labels],
+        }
+        for entry, labels in zip(classified, found, strict=True)
+    ]
+
+
+def _padded(names: Sequence[str], count: int) -> list[str]:
+    """A name for every class; those that the registry does not know go by their number."""
+    return [*names, *(f"class {number}" for number in range(len(names), count))]
 
 
 def class_names(store: Store, endpoint: str) -> list[str]:
@@ -85,15 +130,27 @@ def class_names(store: Store, endpoint: str) -> list[str]:
     return []
 
 
-def _ask(hosts: Hosts, endpoint: str, picture: Path) -> Sequence[Sequence[float]]:
+def _ask(hosts: Hosts, endpoint: str, picture: Path) -> JSON:
     kind = mimetypes.guess_type(picture.name)[0] or "application/x-image"
     answer = hosts.invoke(endpoint, picture.read_bytes(), {"Content-Type": kind})
     if answer.status != _OK:
-        raise WorkflowError(
-            f"{picture}: the endpoint answered {answer.status}: {answer.body.decode(errors='replace')}"
-        )
-    document = json.loads(answer.body)
-    rows = document.get("prediction") if isinstance(document, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == _COLUMNS for row in rows):
-        raise WorkflowError(f"{picture}: endpoint '{endpoint}' does not answer with detections")
-    return [[float(value) for value in row] for row in rows]
+        told = answer.body.decode(errors="replace")
+        raise WorkflowError(f"{picture}: the endpoint answered {answer.status}: {told}")
+    document: JSON = json.loads(answer.body)
+    return document
+
+
+def _rows(picture: Path, answer: JSON) -> list[list[float]]:
+    rows = answer.get("prediction") if isinstance(answer, dict) else None
+    detections = [_numbers(row) for row in rows] if isinstance(rows, list) else [[]]
+    if any(len(row) != _COLUMNS for row in detections):
+        raise WorkflowError(f"{picture}: the endpoint answers neither with detections nor with probabilities")
+    return detections
+
+
+def _numbers(values: JSON) -> list[float]:
+    return (
+        [float(value) for value in values if isinstance(value, (int, float))]
+        if isinstance(values, list)
+        else []
+    )

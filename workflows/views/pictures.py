@@ -1,36 +1,22 @@
 """What a detector found, drawn onto the photographs."""
 
-import colorsys
 import math
-import struct
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from workflows.views.errors import ViewError
-from workflows.views.files import written_whole
-
-# 240 MB decoded. A file of a few bytes can claim more, so its header is read before any memory is asked for.
-MAX_PIXELS = 80_000_000
-_FORMATS = ("JPEG", "PNG")
-_GAP_PX = 8
-# Distinct for the colour-blind too (Okabe and Ito, 2008).
-_PALETTE = (
-    (213, 94, 0),
-    (0, 114, 178),
-    (0, 158, 115),
-    (204, 121, 167),
-    (230, 159, 0),
-    (86, 180, 233),
-    (240, 228, 66),
+from workflows.views.canvas import (
+    Colour,
+    class_colour,
+    fitted,
+    grid_of,
+    open_picture,
+    save_picture,
+    text_colour,
 )
-_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
-_GRID_BACKGROUND = (233, 236, 239)
-
-Colour = tuple[int, int, int]
+from workflows.views.errors import ViewError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +65,7 @@ def draw_detections(
             written.
     """
     picture, found = _drawn(Scored(image=image, detections=detections), class_names, threshold)
-    _save(picture, output)
+    save_picture(picture, output)
     return found
 
 
@@ -110,44 +96,18 @@ def draw_detection_grid(
         ViewError: there is no photograph, the grid would have more than MAX_PIXELS, or any reason of
             :func:`draw_detections`.
     """
-    if not scored:
-        raise ViewError("grid: there is no picture to draw")
-    if columns < 1 or cell_px < 1:
-        raise ViewError(f"grid: {columns} columns of {cell_px} pixels leave nothing to see")
-    columns = min(columns, len(scored))
-    rows = math.ceil(len(scored) / columns)
-    step = cell_px + _GAP_PX
-    size = (columns * step + _GAP_PX, rows * step + _GAP_PX)
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ViewError(f"grid: {len(scored)} pictures of {cell_px} pixels make it too large; draw fewer")
-    grid = Image.new("RGB", size, _GRID_BACKGROUND)
-    drawn = []
-    for number, entry in enumerate(scored):
-        picture, found = _drawn(entry, class_names, threshold, fit_px=cell_px)
-        corner = (_GAP_PX + number % columns * step, _GAP_PX + number // columns * step)
-        grid.paste(picture, _centred(picture, corner, cell_px))
-        drawn.append(found)
-    _save(grid, output)
-    return drawn
-
-
-def class_colour(class_id: int) -> Colour:
-    """Red, green, blue of a class: always the same, and unlike those of the classes near it."""
-    if class_id < len(_PALETTE):
-        return _PALETTE[class_id]
-    # Steps of the golden ratio around the colour circle never come close to one taken lately.
-    hue = class_id * 0.618034 % 1
-    red, green, blue = colorsys.hsv_to_rgb(hue, 0.9 if class_id % 2 else 0.55, 0.85)
-    return round(red * 255), round(green * 255), round(blue * 255)
+    drawn = [_drawn(entry, class_names, threshold, fit_px=cell_px) for entry in scored]
+    save_picture(grid_of([picture for picture, _ in drawn], columns=columns, cell_px=cell_px), output)
+    return [found for _, found in drawn]
 
 
 def _drawn(
     scored: Scored, class_names: Sequence[str], threshold: float, fit_px: int | None = None
 ) -> tuple[Image.Image, list[Detection]]:
-    photograph = _open(scored.image)
+    photograph = open_picture(scored.image)
     found = _select(scored, class_names, threshold, photograph.size)
     # Scaled before anything is drawn: lines and letters keep their size.
-    picture = photograph if fit_px is None else _fitted(photograph, fit_px)
+    picture = photograph if fit_px is None else fitted(photograph, fit_px)
     factors = picture.width / photograph.width, picture.height / photograph.height
     draw = ImageDraw.Draw(picture)
     # The surest last, so that they lie on top, and no line through any label.
@@ -158,26 +118,6 @@ def _drawn(
         text = f"{detection.name} {detection.score:.2f}"
         _draw_label(draw, text, class_colour(detection.class_id), corner, picture.size)
     return picture, found
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns from a size on that lies above ours.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=_FORMATS) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise ViewError(
-                        f"{path}: has {image.width} x {image.height} pixels, more than {MAX_PIXELS}"
-                    )
-                return image.convert("RGB")
-    except FileNotFoundError:
-        raise ViewError(f"{path}: there is no such picture") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ViewError(f"{path}: has more than {MAX_PIXELS} pixels") from None
-    # What Pillow raises for broken files, depending on where they are broken.
-    except (OSError, SyntaxError, ValueError, struct.error) as fault:
-        raise ViewError(f"{path}: is not a readable JPEG or PNG file ({fault})") from fault
 
 
 def _select(
@@ -225,7 +165,7 @@ def _draw_box(
     # At least one pixel wide, for boxes that shrink to nothing in a grid.
     corners = (left, top, max(left, right - 1), max(top, bottom - 1))
     # Light and dark around each other show on any background.
-    draw.rectangle(corners, outline=_text_colour(colour), width=line_px + 2)
+    draw.rectangle(corners, outline=text_colour(colour), width=line_px + 2)
     draw.rectangle(corners, outline=colour, width=line_px)
 
 
@@ -240,25 +180,4 @@ def _draw_label(
     above = corner[1] - height - 2 * pad
     top = above if above >= 0 else min(corner[1], size[1] - height - 2 * pad)
     draw.rectangle((left, top, left + width + 2 * pad, top + height + 2 * pad), fill=colour)
-    draw.text((left + pad, top + pad), text, fill=_text_colour(colour), font=font, anchor="lt")
-
-
-def _text_colour(background: Colour) -> Colour:
-    # Weights of ITU-R BT.601: how bright each primary looks.
-    brightness = 0.299 * background[0] + 0.587 * background[1] + 0.114 * background[2]
-    return _BLACK if brightness > 128 else _WHITE
-
-
-def _fitted(picture: Image.Image, side_px: int) -> Image.Image:
-    scale = side_px / max(picture.size)
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    return picture.resize(size, Image.Resampling.LANCZOS)
-
-
-def _centred(picture: Image.Image, corner: tuple[int, int], cell_px: int) -> tuple[int, int]:
-    return corner[0] + (cell_px - picture.width) // 2, corner[1] + (cell_px - picture.height) // 2
-
-
-def _save(picture: Image.Image, output: Path) -> None:
-    with written_whole(output, suffixes=[".png", ".jpg", ".jpeg"]) as partial:
-        picture.save(partial)
+    draw.text((left + pad, top + pad), text, fill=text_colour(colour), font=font, anchor="lt")
