@@ -1,5 +1,6 @@
 """Runs a plan: every step as soon as what it needs is there, independent ones side by side."""
 
+import shutil
 import threading
 import time
 from collections.abc import Mapping
@@ -174,6 +175,8 @@ class Execution:
             status = STOPPED if self._stopped.is_set() else FAILED
             return status, metadata, failed.reason, failed.reason
         except (WorkflowError, OSError) as error:
+            # No job ran, or its outputs were not taken; on a full disk its tree is in the records' way.
+            shutil.rmtree(self.folder / step.name / "opt-ml", ignore_errors=True)
             return FAILED, {}, str(error), f"ClientError: {error}"
         metadata = self._keep(result)
         self._properties[step.name] = result.description

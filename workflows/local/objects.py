@@ -80,18 +80,21 @@ class Objects:
         """Copy every object under a prefix into a folder, as File mode does; returns how many.
 
         Raises:
-            ObjectError: nothing is there, or the prefix ends inside a name.
+            ObjectError: nothing is there, the prefix ends inside a name, or the disk is too small.
         """
         prefix = parse(uri)
-        count = 0
-        for location, path in self.keys(uri):
+        found = list(self.keys(uri))
+        if not found:
+            raise ObjectError(f"{uri}: nothing is stored there")
+        folder.mkdir(parents=True, exist_ok=True)
+        size, free = sum(path.stat().st_size for _, path in found), shutil.disk_usage(folder).free
+        if size > free:
+            raise ObjectError(f"{uri}: {size} bytes do not fit into {folder}, which has {free} left")
+        for location, path in found:
             target = folder / relative_to(location, prefix)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-            count += 1
-        if count == 0:
-            raise ObjectError(f"{uri}: nothing is stored there")
-        return count
+        return len(found)
 
     def read(self, uri: str) -> bytes:
         """The content of one object.

@@ -9,9 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
 from workflows.local.objects import Objects
 from workflows.local.records import Record
+
+
+class StoreError(WorkflowError):
+    """The records cannot be read or written."""
+
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (
@@ -74,5 +80,10 @@ class Store:
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         # One connection a call: cheap beside any job, and nothing is shared between threads.
-        with closing(sqlite3.connect(self._file, timeout=30)) as connection, connection:
-            yield connection
+        try:
+            with closing(sqlite3.connect(self._file, timeout=30)) as connection, connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{self._file}: {error}; is the disk full, or the file of another program?"
+            ) from error
