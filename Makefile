@@ -1,5 +1,5 @@
 # The commands to remember: `make run` and `make test`. Both install what they need first.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
 

@@ -11,13 +11,30 @@ from processing_scripts.contract import JobError
 ARCHIVE = "model.tar.gz"
 
 
-def collect(folder: Path, limits: Mapping[str, int], into: Path) -> set[str]:
+def file_names(folder: Path, *, total: int) -> set[str]:
+    """The names of an artifact's files, without unpacking one.
+
+    Args:
+        folder: the channel.
+        total: most bytes of all files together, unpacked.
+
+    Raises:
+        JobError: as `collect`.
+    """
+    archive = folder / ARCHIVE
+    if archive.is_file():
+        return _extract(archive, {}, folder, total)
+    return {path.name for path in folder.iterdir() if path.is_file() and not path.is_symlink()}
+
+
+def collect(folder: Path, limits: Mapping[str, int], into: Path, *, total: int | None = None) -> set[str]:
     """Bring an artifact's files together: out of model.tar.gz, or as they lie in the folder.
 
     Args:
         folder: the channel.
         limits: name -> most bytes, for every file that is wanted; all others are left behind.
         into: an existing empty folder that gets the files.
+        total: most bytes of all files together, unpacked; the sum of the limits if not given.
 
     Returns:
         The names of all files of the artifact, wanted or not.
@@ -28,7 +45,7 @@ def collect(folder: Path, limits: Mapping[str, int], into: Path) -> set[str]:
     """
     archive = folder / ARCHIVE
     if archive.is_file():
-        return _extract(archive, limits, into)
+        return _extract(archive, limits, into, sum(limits.values()) if total is None else total)
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
     for path in files:
         if path.name in limits:
@@ -37,11 +54,11 @@ def collect(folder: Path, limits: Mapping[str, int], into: Path) -> set[str]:
     return {path.name for path in files}
 
 
-def _extract(archive: Path, limits: Mapping[str, int], into: Path) -> set[str]:
+def _extract(archive: Path, limits: Mapping[str, int], into: Path, total: int) -> set[str]:
     names = set()
     try:
         with tarfile.open(archive, mode="r:gz") as tar:
-            for member in _checked_members(tar, archive, limits):
+            for member in _checked_members(tar, archive, limits, total):
                 name = str(PurePosixPath(member.name))
                 if name in names:
                     raise JobError(f"{archive}: holds '{name}' twice; refused")
@@ -55,10 +72,10 @@ def _extract(archive: Path, limits: Mapping[str, int], into: Path) -> set[str]:
 
 
 def _checked_members(
-    tar: tarfile.TarFile, archive: Path, limits: Mapping[str, int]
+    tar: tarfile.TarFile, archive: Path, limits: Mapping[str, int], most: int
 ) -> Iterator[tarfile.TarInfo]:
     """The plain files of an archive; each is checked before its content is unpacked."""
-    total, most = 0, sum(limits.values())
+    total = 0
     for member in tar:
         where = f"{archive}: member '{member.name}'"
         path = PurePosixPath(member.name)

@@ -3,7 +3,7 @@
 python benchmarks/training_speed.py [--rounds 5] [--pictures 320]
 
 Both sides train the same network on the same pictures in this process, in turns, so that a busy machine slows
-both: ours is the algorithm's own epoch (fresh iterator, schedule, losses, log lines), the bare one is MXNet's
+both: ours is the algorithm's own epoch (its data, schedule, losses, log lines), the bare one is MXNet's
 Module with its iterator and nothing else: forward, backward, update. Validation is left out on both sides.
 The bare loop trains the three outputs that have gradients, as ours does; an artifact's full training graph,
 with the non-maximum suppression in each step, is measured beside it.
@@ -153,13 +153,13 @@ def main() -> int:
     )
     with tempfile.TemporaryDirectory() as folder:
         records = draw(Path(folder) / "train.rec", arguments.pictures)
-        with TrainingData(records, batch_size=BATCH, image_shape=SIDE, seed=0, epochs=1000) as data:
-            sides = {
-                "ours": ours(graph, data, records, settings),
-                "bare": bare(training_heads(graph), records),
-                "bare_with_detections": bare(graph, records),
-            }
-            speeds = measure(sides, arguments.rounds)
+        data = TrainingData(records, batch_size=BATCH, image_shape=SIDE, seed=0)
+        sides = {
+            "ours": ours(graph, data, records, settings),
+            "bare": bare(training_heads(graph), records),
+            "bare_with_detections": bare(graph, records),
+        }
+        speeds = measure(sides, arguments.rounds)
     medians = {name: round(statistics.median(values), 1) for name, values in speeds.items()}
     # Round by round, since a busy machine changes its speed from one round to the next.
     ratio = statistics.median(a / b for a, b in zip(speeds["ours"], speeds["bare"], strict=True))

@@ -6,11 +6,7 @@ The same arguments always draw the same bytes. The pictures are drawings, and th
 """
 
 import argparse
-import multiprocessing
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +15,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from samples import publishing
 from samples.bird_scenes import draw_scene
 from samples.bird_shapes import SPECIES, Species
+from samples.publishing import SampleError, draw_all, write_jpeg
 
 FOLDER = "CUB_200_2011"
 TRAIN_SHARE = 2 / 3
@@ -43,10 +41,6 @@ classes.txt              class_id class_name
 train_test_split.txt     image_id is_training_image (1 or 0)
 bounding_boxes.txt       image_id x y width height, in pixels from the top left corner
 """
-
-
-class SampleError(Exception):
-    """The samples cannot be drawn; the message says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +96,7 @@ def draw(picture: Picture, folder: Path) -> Box:
     pixels, mask = draw_scene(picture.species, rng)
     grey = (picture.species.class_id, picture.number) in GREYSCALE
     stored = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY) if grey else pixels
-    encoded, data = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not encoded:
-        raise SampleError(f"{picture.path}: OpenCV could not encode the picture")
-    (folder / picture.path).write_bytes(data.tobytes())
+    write_jpeg(folder / picture.path, stored, quality=JPEG_QUALITY)
     left, top, width, height = cv2.boundingRect(mask)
     return Box(left=left, top=top, width=width, height=height)
 
@@ -115,10 +106,8 @@ def write_data_set(folder: Path, *, images_per_species: int, seed: int) -> None:
     pictures = plan(images_per_species, seed)
     for species in SPECIES:
         (folder / "images" / species.class_name).mkdir(parents=True)
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), cv2.setNumThreads, (1,)) as pool:
-        boxes = pool.map(partial(draw, folder=folder / "images"), pictures, chunksize=10)
+    boxes = draw_all(partial(draw, folder=folder / "images"), pictures)
     _write_tables(folder, pictures, boxes)
-    (folder / "README").write_text(README.format(images_per_species=images_per_species, seed=seed))
 
 
 def _write_tables(folder: Path, pictures: Sequence[Picture], boxes: Sequence[Box]) -> None:
@@ -145,20 +134,12 @@ def publish(output: Path, *, images_per_species: int, seed: int) -> bool:
     Raises:
         SampleError: `output` holds something else.
     """
-    readme = output / FOLDER / "README"
-    wanted = README.format(images_per_species=images_per_species, seed=seed)
-    if readme.is_file() and readme.read_text() == wanted:
-        return False
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise SampleError(f"{output}: is there already and holds something else; name a new or empty folder")
-    output.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".drawing-", dir=output))
-    try:
-        write_data_set(scratch / FOLDER, images_per_species=images_per_species, seed=seed)
-        (scratch / FOLDER).rename(output / FOLDER)
-    finally:
-        shutil.rmtree(scratch)
-    return True
+    return publishing.publish(
+        output,
+        FOLDER,
+        readme=README.format(images_per_species=images_per_species, seed=seed),
+        write=partial(write_data_set, images_per_species=images_per_species, seed=seed),
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

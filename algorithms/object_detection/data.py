@@ -1,11 +1,9 @@
 """The training and validation channels: what they hold, checked before training, and their batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +18,7 @@ from processing_scripts.vision.recordio import RecordReader, unpack_image_record
 RECORDIO = "application/x-recordio"
 _SUPPORTED = f"supported here: channels 'train' and 'validation' with ContentType {RECORDIO} in File mode"
 
-# Mirroring and mild colour changes leave every box whole. Cropping would lift the accuracy of long trainings
-# on many pictures and costs the short ones on few pictures theirs.
+# Mirroring alone. SageMaker's image also rescales and jitters, to an extent that is not documented.
 AUGMENTATION: Mapping[str, object] = {"rand_mirror_prob": 0.5}
 
 
@@ -167,73 +164,34 @@ def _check_boxes(boxes: NDArray[np.float32], where: str) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """`data` [N, 3, S, S] and `label` [N, M, B], MXNet arrays; their memory is used again for later batches."""
+    """MXNet arrays `data` [N, 3, S, S] and `label` [N, M, B]; later batches use their memory again."""
 
     data: mx.nd.NDArray
     label: mx.nd.NDArray
 
 
 class TrainingData:
-    """The training pictures, epoch by epoch: every picture once, shuffled and augmented.
+    """The training pictures, epoch by epoch, shuffled and augmented.
 
-    The last batch of an epoch is filled up from the epoch's start. Order and augmentation follow from the
-    seed and the epoch's number alone, so a resumed training sees what an uninterrupted one would have seen.
-
-    Use it as a context manager: leaving it ends the thread that opens the next epoch.
+    The last batch of an epoch is filled up with pictures of the next, which are then left out there, so that
+    every picture is seen equally often. Order and augmentation follow from the seed alone, so a resumed
+    training sees what an uninterrupted one would have seen.
 
     Args:
         records: the channel's file.
         batch_size, image_shape: of the inputs [batch_size, 3, image_shape, image_shape].
-        seed: of epoch 0; every later epoch has the next number.
-        epochs: how many there are; none is opened beyond them.
+        seed: of order and augmentation.
     """
 
-    def __init__(
-        self, records: Records, *, batch_size: int, image_shape: int, seed: int, epochs: int
-    ) -> None:
-        self._records, self._seed, self._epochs = records, seed, epochs
-        self._batch_size, self._image_shape = batch_size, image_shape
-        self._opener = ThreadPoolExecutor(max_workers=1, thread_name_prefix="next-epoch")
-        self._opening: dict[int, Future[mx.io.DataIter]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._opener.shutdown(cancel_futures=True)
-
-    def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of one epoch.
-
-        Raises:
-            JobError: a picture cannot be decoded; the message names its record.
-        """
-        halfway = self._records.count // self._batch_size // 2
-        try:
-            self._open(number)
-            for index, batch in enumerate(self._opening.pop(number).result()):
-                if index == halfway and number + 1 < self._epochs:
-                    self._open(number + 1)
-                yield Batch(batch.data[0], _objects(batch.label[0], self._records))
-        except mx.base.MXNetError:
-            # MXNet does not say which record it is; looking for it costs time only now.
-            for _ in _examples(self._records, self._image_shape):
-                pass
-            raise
-
-    def _open(self, number: int) -> None:
-        """Begin to open an epoch: MXNet decodes megabytes before it hands out the first batch."""
-        if number not in self._opening:
-            self._opening[number] = self._opener.submit(self._iterator, self._seed + number)
-
-    def _iterator(self, seed: int) -> mx.io.DataIter:
-        # A new iterator for every epoch: after reset() MXNet's leaves out the pictures that filled up the
-        # last batch, and a resumed training could not know how far its shuffling had come.
-        return mx.io.ImageDetRecordIter(
-            path_imgrec=str(self._records.path),
-            batch_size=self._batch_size,
-            data_shape=(3, self._image_shape, self._image_shape),
-            label_pad_width=self._records.label_floats,
+    def __init__(self, records: Records, *, batch_size: int, image_shape: int, seed: int) -> None:
+        self._records, self._image_shape = records, image_shape
+        self._finished = 0  # epochs that the iterator has gone through
+        # One iterator for all epochs: a fresh one each time would take a sixth of the training's speed.
+        self._iterator = mx.io.ImageDetRecordIter(
+            path_imgrec=str(records.path),
+            batch_size=batch_size,
+            data_shape=(3, image_shape, image_shape),
+            label_pad_width=records.label_floats,
             label_pad_value=-1,
             shuffle=True,
             seed=seed,
@@ -243,6 +201,38 @@ class TrainingData:
             **ITERATOR_OPTIONS,
             **AUGMENTATION,
         )
+
+    def epoch(self, number: int) -> Iterator[Batch]:
+        """The batches of an epoch that was not read yet; epochs before it are passed over.
+
+        Raises:
+            JobError: a picture cannot be decoded; the message names its record.
+        """
+        try:
+            # MXNet cannot jump to an epoch's state of its random numbers; decoding is a tenth of training.
+            while self._finished < number:
+                for _ in self._batches():
+                    pass
+            yield from self._batches()
+        except mx.base.MXNetError:
+            raise_undecodable(self._records, self._image_shape)
+            raise
+
+    def _batches(self) -> Iterator[Batch]:
+        for batch in self._iterator:
+            yield Batch(batch.data[0], _objects(batch.label[0], self._records))
+        self._iterator.reset()
+        self._finished += 1
+
+
+def raise_undecodable(records: Records, image_shape: int) -> None:
+    """Decode every picture and name the first that cannot be; MXNet does not say which record it is.
+
+    Raises:
+        JobError: names the record.
+    """
+    for _ in _examples(records, image_shape):
+        pass
 
 
 def _objects(label: mx.nd.NDArray, records: Records) -> mx.nd.NDArray:

@@ -14,6 +14,7 @@ from algorithms.object_detection.data import (
     TrainingData,
     check_channels,
     find_records,
+    raise_undecodable,
     scan,
     validation_batches,
 )
@@ -82,13 +83,7 @@ class _Job:
     def __init__(self, settings: Settings, start: Start, training: Records, validation: Records) -> None:
         self._settings, self._graph = settings, start.graph
         self._validation = validation
-        self._data = TrainingData(
-            training,
-            batch_size=settings.mini_batch_size,
-            image_shape=settings.image_shape,
-            seed=SEED,
-            epochs=settings.epochs,
-        )
+        self._data = _open(training, settings)
         self._identity = checkpoint.identity(start.graph, settings.optimizer)
         self._host = contract.current_host()
         self._rate = learning_rate(settings, from_scratch=start.from_scratch)
@@ -114,10 +109,6 @@ class _Job:
         self._best = self._trainer.weights
 
     def run(self) -> None:
-        with self._data:
-            self._run()
-
-    def _run(self) -> None:
         if self._trainer.frozen:
             _log.info("Fixed parameters: %s", ", ".join(self._trainer.frozen))
         self._resume()
@@ -200,6 +191,17 @@ class _Job:
             tolerance=settings.early_stopping_tolerance,
         )
         return settings.early_stopping and rule.stops_after(self._progress.scores)
+
+
+def _open(training: Records, settings: Settings) -> TrainingData:
+    try:
+        return TrainingData(
+            training, batch_size=settings.mini_batch_size, image_shape=settings.image_shape, seed=SEED
+        )
+    except mx.base.MXNetError:
+        # Opening decodes the first pictures already.
+        raise_undecodable(training, settings.image_shape)
+        raise
 
 
 def learning_rate(settings: Settings, *, from_scratch: bool) -> LearningRate:

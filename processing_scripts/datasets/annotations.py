@@ -7,37 +7,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from processing_scripts.contract import JobError
 from processing_scripts.datasets import cub
 from processing_scripts.progress import with_progress
+from processing_scripts.unreadable import Unreadable
 from processing_scripts.vision.boxes import Floats, clip_to_image, mirror, pixels_outside, to_corner_fractions
 from processing_scripts.vision.images import ImageError, read_size
 from processing_scripts.vision.lists import DetectionRow, detection_row
 
 # Boxes may touch the border and a rounded click may lie beyond it; what reaches further is a mistake.
 BORDER_TOLERANCE_PX = 1.0
-
-
-class Unreadable:
-    """The pictures that had to be left out; too many of them end the job."""
-
-    def __init__(self, *, pictures: int, max_share: float) -> None:
-        self._pictures = pictures
-        self._max_share = max_share
-        self.faults: dict[str, str] = {}  # path -> fault
-
-    def add(self, path: str, fault: str) -> None:
-        """Leave a picture out.
-
-        Raises:
-            JobError: the share of such pictures is now larger than allowed.
-        """
-        self.faults[path] = fault
-        if len(self.faults) / self._pictures > self._max_share:
-            raise JobError(
-                f"{path}: {fault}; {len(self.faults)} of {self._pictures} pictures cannot be used, more than "
-                f"--max-unreadable-share {self._max_share:g} allows"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,9 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from processing_scripts.contract import JobError, writing
 from processing_scripts.outputs import is_safe_relative
@@ -20,6 +22,8 @@ MAX_RATIO = 20
 ALWAYS_ALLOWED_BYTES = 64 << 20
 MAX_MEMBERS = 500_000
 
+_GZIP_MAGIC = b"\x1f\x8b"
+
 
 class ArchiveError(JobError):
     """An archive is damaged or would do harm; the message names archive and member."""
@@ -29,12 +33,12 @@ class ArchiveError(JobError):
 
 
 def unpack(archive: Path, folder: Path, *, wanted: Callable[[str], bool]) -> None:
-    """Unpack the wanted files of a gzip-compressed tar archive into `folder`.
+    """Unpack the wanted members of a tar archive, compressed with gzip or not, into `folder`.
 
     Args:
-        archive: the .tgz file.
+        archive: the .tgz or .tar file.
         folder: an existing folder.
-        wanted: whether to unpack the file of this name; the other members are checked all the same.
+        wanted: whether to unpack the member of this name; the others are checked all the same.
 
     Raises:
         ArchiveError: damaged, or a member that no data set needs.
@@ -43,20 +47,41 @@ def unpack(archive: Path, folder: Path, *, wanted: Callable[[str], bool]) -> Non
     # What pictures unpack to is about as large as the archive, so this tells before minutes of work.
     _check_room(folder, archive.stat().st_size, f"the files of {archive}")
     try:
-        # As a stream: a compressed archive has no table of contents, and reading it twice costs minutes.
-        with gzip.open(archive) as data, tarfile.open(fileobj=data, mode="r|") as members:
+        with _members(archive) as members:
             checked = _checked(archive, members)
             # "tar c ./folder" puts "./" before every name, which a path drops.
-            files = (
-                member for member in checked if member.isreg() and wanted(str(PurePosixPath(member.name)))
-            )
-            for member in with_progress(files, phase=f"unpack {archive.name}", unit="files"):
+            chosen = (member for member in checked if wanted(str(PurePosixPath(member.name))))
+            for member in with_progress(chosen, phase=f"unpack {archive.name}", unit="files"):
                 _check_room(folder, member.size, member.name)
                 with writing(folder / member.name):
                     members.extract(member, folder, filter="data")
-            _read_to_end(archive, data)
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ArchiveError(archive, f"damaged, or not a .tgz file ({error}); fetch it again") from None
+        kind = f"{archive.suffix} file"
+        raise ArchiveError(archive, f"damaged, or not a {kind} ({error}); fetch it again") from None
+
+
+@contextmanager
+def _members(archive: Path) -> Iterator[tarfile.TarFile]:
+    """The archive open for reading its members in order; checked to its end when the block ends well."""
+    with archive.open("rb") as file:
+        compressed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        file.seek(0)
+        if compressed:
+            # As a stream: there is no table of contents, and reading it twice costs minutes.
+            with gzip.open(file) as data, tarfile.open(fileobj=data, mode="r|") as members:
+                yield members
+                _read_to_end(archive, data)
+        else:
+            with tarfile.open(fileobj=file, mode="r:") as members:
+                yield members
+                _check_end(file, members.offset)
+
+
+def _check_end(file: BinaryIO, offset: int) -> None:
+    """To a damaged header tarfile says "the archive ends here"; a real end is a block of zeros."""
+    file.seek(offset)
+    if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError(f"no member and no end at byte {offset}")
 
 
 def _read_to_end(archive: Path, data: gzip.GzipFile) -> None:

@@ -2,9 +2,26 @@
 
 import argparse
 import math
+from dataclasses import dataclass
 from typing import NoReturn
 
 from processing_scripts.contract import JobError
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """What a classification network takes, in the words of the algorithm's hyperparameter."""
+
+    channels: int
+    height: int  # pixels
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.channels},{self.height},{self.width}"
+
+    def fits_into(self, *, width: int, height: int) -> bool:
+        """Whether it can be cut out of a picture of this size."""
+        return width >= self.width and height >= self.height
 
 
 class JobParser(argparse.ArgumentParser):
@@ -45,3 +62,15 @@ def share(text: str) -> float:
     if not (math.isfinite(number) and 0 <= number <= 1):
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return number
+
+
+def image_shape(text: str) -> ImageShape:
+    """Such as 3,224,224: channels, height, width."""
+    parts = [int(part) for part in text.split(",")]
+    if len(parts) != 3 or min(parts) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not of the form channels,height,width")
+    if parts[0] != 3:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' has {parts[0]} channels; the records hold colour pictures, 3"
+        )
+    return ImageShape(*parts)

@@ -24,11 +24,12 @@ import pandas as pd
 from processing_scripts import contract
 from processing_scripts.contract import JobError
 from processing_scripts.datasets import archive, cub
-from processing_scripts.datasets.annotations import Annotations, Entry, Unreadable, annotate
+from processing_scripts.datasets.annotations import Annotations, Entry, annotate
 from processing_scripts.jobs.arguments import JobParser, jpeg_quality, positive, share, whole_number
 from processing_scripts.outputs import OutputTree, copy_file, write_text
 from processing_scripts.packing import Encoding, Request, encode_pictures
 from processing_scripts.progress import tell, with_progress
+from processing_scripts.unreadable import Unreadable
 from processing_scripts.vision.drawing import GridRow, Mark, Thumbnail, class_colour, draw_grid, readable_name
 from processing_scripts.vision.images import decode_image
 from processing_scripts.vision.lists import DetectionRow

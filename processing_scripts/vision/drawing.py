@@ -17,6 +17,9 @@ TRUTH = (255, 255, 255)
 PALETTE = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
 GAP_PX = 8
 NAME_WIDTH_PX = 210
+LINE_HEIGHT_PX = 18
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +33,20 @@ class Mark:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Line:
+    """A line of text below a picture."""
+
+    text: str
+    colour: tuple[int, int, int]  # red, green, blue
+
+
+@dataclass(frozen=True, kw_only=True)
 class Thumbnail:
-    """A picture with its boxes."""
+    """A picture with its boxes, and lines of text below it."""
 
     pixels: Pixels
     marks: Sequence[Mark] = ()
+    lines: Sequence[Line] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +86,7 @@ def draw_grid(rows: Sequence[GridRow], *, cell: tuple[int, int]) -> Image.Image:
 
 
 @functools.cache
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> Font:
     """The font of all texts; Pillow carries it with it, so pictures look the same everywhere."""
     return ImageFont.load_default(size)
 
@@ -103,14 +115,32 @@ def _fit(thumbnail: Thumbnail, width: int, height: int) -> Image.Image:
     """The picture scaled into a cell, with its boxes drawn at the cell's resolution."""
     rgb: NDArray[np.uint8] = np.ascontiguousarray(thumbnail.pixels[..., ::-1])
     picture = Image.fromarray(rgb)
-    scale = min(width / picture.width, height / picture.height)
+    text_top = height - LINE_HEIGHT_PX * len(thumbnail.lines)
+    scale = min(width / picture.width, text_top / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     picture = picture.resize(size, Image.Resampling.LANCZOS)
     for mark in thumbnail.marks:
         _draw_mark(picture, mark)
     cell = Image.new("RGB", (width, height), CELL_BACKGROUND)
-    cell.paste(picture, ((width - size[0]) // 2, (height - size[1]) // 2))
+    cell.paste(picture, ((width - size[0]) // 2, (text_top - size[1]) // 2))
+    for number, line in enumerate(thumbnail.lines):
+        _write_line(cell, line, text_top + number * LINE_HEIGHT_PX)
     return cell
+
+
+def _write_line(cell: Image.Image, line: Line, top: int) -> None:
+    draw = ImageDraw.Draw(cell)
+    text = shorten(draw, line.text, cell.width - 8, font(13))
+    draw.text((4, top + LINE_HEIGHT_PX // 2), text, fill=line.colour, font=font(13), anchor="lm")
+
+
+def shorten(draw: ImageDraw.ImageDraw, text: str, width: float, face: Font) -> str:
+    """The text, cut so that it is at most this wide; three dots say that something is missing."""
+    if draw.textlength(text, font=face) <= width:
+        return text
+    while text and draw.textlength(f"{text}...", font=face) > width:
+        text = text[:-1]
+    return f"{text}..."
 
 
 def _draw_mark(picture: Image.Image, mark: Mark) -> None:

@@ -107,10 +107,14 @@ class RecordReader:
         self.path = path
 
     def __iter__(self) -> Iterator[bytes]:
+        return (payload for _, payload in self.with_offsets())
+
+    def with_offsets(self) -> Iterator[tuple[int, bytes]]:
+        """Each payload with the byte offset of its record's magic number, which an .idx file lists."""
         with self.path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            while file.tell() < size:
-                yield self._read_record(file, size)
+            while (offset := file.tell()) < size:
+                yield offset, self._read_record(file, size)
 
     def _read_record(self, file: BinaryIO, size: int) -> bytes:
         start = file.tell()

@@ -3,6 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.algorithms import classification_jobs
+from tests.algorithms.classification_jobs import ClassificationJob, make_classification_job
+from tests.algorithms.classification_jobs import Finished as Classifications
 from tests.algorithms.detection_jobs import RECIPE, Finished, Job, drawn_examples, make_job, write_records
 
 
@@ -39,3 +42,29 @@ def trained(tmp_path_factory: pytest.TempPathFactory, data: Data) -> Trained:
     finished = job.train()
     assert finished.code == 0, finished.errors
     return Trained(job, finished)
+
+
+@dataclass(frozen=True)
+class Classified:
+    job: ClassificationJob
+    finished: Classifications
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Data:
+    """The channels of a classification: sorted by class, and no whole number of batches."""
+    folder = tmp_path_factory.mktemp("pictures")
+    return Data(
+        write_records(folder / "train.rec", classification_jobs.drawn_examples(70, seed=1)),
+        write_records(folder / "validation.rec", classification_jobs.drawn_examples(21, seed=2)),
+    )
+
+
+@pytest.fixture(scope="session")
+def classified(tmp_path_factory: pytest.TempPathFactory, pictures: Data) -> Classified:
+    """One finished classification training, which most tests look at from different sides."""
+    root = tmp_path_factory.mktemp("classification") / "ml"
+    job = make_classification_job(root, pictures.channels, classification_jobs.RECIPE)
+    finished = job.run()
+    assert finished.code == 0, finished.errors
+    return Classified(job, finished)

@@ -1,10 +1,11 @@
-"""One compiled definition with every option left alone, and one with every option given."""
+"""Compiled definitions, with every option left alone and with every option given."""
 
 from typing import Any
 
 import pytest
 
-from tests.pipelines.birds_definition import OUTPUT_KEY, VOLUME_KEY, compiled
+from tests.pipelines.definitions import ALL_OPTIONS, compiled
+from workflows.pipelines import catalog
 
 
 @pytest.fixture(scope="session")
@@ -14,18 +15,27 @@ def plain() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def full() -> dict[str, Any]:
-    return compiled(
-        sagemaker_project_arn="arn:aws:sagemaker:eu-west-1:123456789012:project/birds",
-        volume_kms_key=VOLUME_KEY,
-        output_kms_key=OUTPUT_KEY,
-        subnets=["subnet-1", "subnet-2"],
-        security_group_ids=["sg-1"],
-        enable_network_isolation=True,
-        use_spot=True,
-        max_wait_s=400_000,
-        max_training_s=300_000,
-        training_volume_gb=70,
-        processing_volume_gb=90,
-        cache_expire_after="P7D",
-        tags={"team": "birds", "sagemaker:project-name": "aviary"},
-    )
+    return compiled(**ALL_OPTIONS, cache_expire_after="P7D")
+
+
+@pytest.fixture(scope="session")
+def caltech() -> dict[str, Any]:
+    return compiled("caltech-classification")
+
+
+@pytest.fixture(scope="session", params=catalog.names())
+def each(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Every pipeline in turn."""
+    return compiled(request.param)
+
+
+@pytest.fixture(scope="session", params=catalog.names())
+def each_full(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Every pipeline in turn, with all that can be asked of all of them."""
+    return compiled(request.param, **ALL_OPTIONS)
+
+
+@pytest.fixture(scope="session", params=[n for n in catalog.names() if n.endswith("-retrain")])
+def retraining(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Both retraining pipelines in turn."""
+    return compiled(request.param)

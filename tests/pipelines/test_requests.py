@@ -5,16 +5,23 @@ import json
 
 import pytest
 
-from tests.pipelines.birds_definition import all_steps
+from tests.pipelines.definitions import all_steps, arguments, names_of
 from tests.pipelines.service_model import OPERATIONS, faults, is_expression
 
 
-@pytest.mark.parametrize("definition", ["plain", "full"])
-def test_every_request_fits_the_service_model(definition, request):
-    steps = all_steps(request.getfixturevalue(definition))
-    checked = [name for name, step in steps.items() if step["Type"] in OPERATIONS]
-    assert len(checked) == 9
-    assert {name: faults(steps[name]) for name in checked} == {name: [] for name in checked}
+def test_every_request_fits_the_service_model(each):
+    assert faults_of_all(each) == []
+
+
+def test_every_request_with_all_options_fits_the_service_model(each_full):
+    assert faults_of_all(each_full) == []
+
+
+def faults_of_all(definition):
+    steps = all_steps(definition).values()
+    unchecked = {step["Type"] for step in steps} - set(OPERATIONS)
+    assert unchecked <= {"Condition", "Fail", "Lambda"}
+    return [fault for step in steps if step["Type"] in OPERATIONS for fault in faults(step)]
 
 
 @pytest.mark.parametrize(
@@ -36,22 +43,28 @@ def test_the_check_sees_a_planted_mistake(plain, step, path, value):
     assert faults(broken)
 
 
-def test_hyperparameters_are_strings_or_become_strings(plain):
-    numbers = {p["Name"] for p in plain["Parameters"] if p["Type"] != "String"}
-    for name in ("TrainBase", "TrainIncremental"):
-        for value in all_steps(plain)[name]["Arguments"]["HyperParameters"].values():
-            assert isinstance(value, str) or is_expression(value)
-            assert value not in [{"Get": f"Parameters.{number}"} for number in numbers]
+def test_hyperparameters_are_strings_or_become_strings(each):
+    for name in names_of(each, "Training"):
+        for value in arguments(each, name)["HyperParameters"].values():
+            assert is_text(value, each)
 
 
-def test_container_arguments_are_strings_or_become_strings(plain):
-    numbers = {p["Name"] for p in plain["Parameters"] if p["Type"] != "String"}
-    for name in ("PrepareData", "Evaluate"):
-        for value in all_steps(plain)[name]["Arguments"]["AppSpecification"]["ContainerArguments"]:
-            assert isinstance(value, str) or is_expression(value)
-            assert value not in [{"Get": f"Parameters.{number}"} for number in numbers]
+def test_container_arguments_are_strings_or_become_strings(each):
+    for name in names_of(each, "Processing"):
+        for value in arguments(each, name)["AppSpecification"]["ContainerArguments"]:
+            assert is_text(value, each)
 
 
-@pytest.mark.parametrize("definition", ["plain", "full"])
-def test_a_definition_holds_no_null(definition, request):
-    assert "null" not in json.dumps(request.getfixturevalue(definition))
+def is_text(value, definition):
+    numbers = {p["Name"] for p in definition["Parameters"] if p["Type"] != "String"}
+    return isinstance(value, str) or (
+        is_expression(value) and value not in [{"Get": f"Parameters.{number}"} for number in numbers]
+    )
+
+
+def test_a_definition_holds_no_null(each):
+    assert "null" not in json.dumps(each)
+
+
+def test_a_definition_with_all_options_holds_no_null(each_full):
+    assert "null" not in json.dumps(each_full)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from samples import caltech
 from samples.birds import publish
 
 
@@ -20,6 +21,22 @@ def birds(drawn_birds, tmp_path) -> Path:
     """CUB_200_2011 to spoil: hard links, so replace files, never write into them."""
     folder = tmp_path / "data" / "CUB_200_2011"
     shutil.copytree(drawn_birds / "CUB_200_2011", folder, copy_function=os.link)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def drawn_things(tmp_path_factory) -> Path:
+    """A folder with 256_ObjectCategories/: seven drawn pictures of each of four things. Read only."""
+    folder = tmp_path_factory.mktemp("things") / "data"
+    caltech.publish(folder, classes=4, images_per_class=7, seed=3)
+    return folder
+
+
+@pytest.fixture
+def things(drawn_things, tmp_path) -> Path:
+    """256_ObjectCategories to spoil: hard links, so replace files, never write into them."""
+    folder = tmp_path / "data" / "256_ObjectCategories"
+    shutil.copytree(drawn_things / "256_ObjectCategories", folder, copy_function=os.link)
     return folder
 
 

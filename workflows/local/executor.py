@@ -235,6 +235,11 @@ class Execution:
             metric=self._listener.metric,
             environment=place.environment,
             functions=place.functions,
-            function_environment={"AWS_REGION": place.region, **place.function_environment},
+            # Lambda sets both.
+            function_environment={
+                "AWS_REGION": place.region,
+                "AWS_DEFAULT_REGION": place.region,
+                **place.function_environment,
+            },
             stopped=self._stopped,
         )

@@ -5,11 +5,11 @@ Importing this costs milliseconds; the SageMaker SDK, which takes seconds, is lo
 
 import inspect
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from workflows.definition.errors import did_you_mean
 from workflows.pipelines.errors import PipelineOptionError, UnknownPipeline, UnknownProfile
@@ -38,6 +38,21 @@ _ENTRIES: Mapping[str, _Entry] = {
         module="workflows.pipelines.birds_detection",
         description="find and name birds in photographs: train in two runs, evaluate, register, deploy",
         sample="birds",
+    ),
+    "birds-detection-retrain": _Entry(
+        module="workflows.pipelines.birds_retraining",
+        description="train the approved detector on with new photographs, compare both, register, deploy",
+        sample="birds",
+    ),
+    "caltech-classification": _Entry(
+        module="workflows.pipelines.caltech_classification",
+        description="say what a picture shows: train in two runs, evaluate, register, deploy",
+        sample="caltech",
+    ),
+    "caltech-classification-retrain": _Entry(
+        module="workflows.pipelines.caltech_retraining",
+        description="train the approved classifier on with new pictures, compare both, register, deploy",
+        sample="caltech",
     ),
 }
 _PROFILES = Path(__file__).with_name("profiles.toml")
@@ -125,7 +140,17 @@ def _entry_point(name: str) -> "Callable[..., Pipeline]":
 
 
 def _check_options(get_pipeline: "Callable[..., Pipeline]", options: Mapping[str, object]) -> None:
-    known = inspect.signature(get_pipeline).parameters
+    known = list(_option_names(get_pipeline))
     for option in options:
         if option not in known:
             raise PipelineOptionError(f"no option is named '{option}'{did_you_mean(option, known)}")
+
+
+def _option_names(get_pipeline: "Callable[..., Pipeline]") -> Iterator[str]:
+    """The keyword arguments it takes, those of a `**options: Unpack[...]` among them."""
+    for name, parameter in inspect.signature(get_pipeline).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (packed,) = get_args(parameter.annotation)
+            yield from get_type_hints(packed)
+        else:
+            yield name

@@ -37,7 +37,7 @@ class JobDefaults:
     role: str
     prefix: str  # s3://bucket/prefix under which each execution writes
     processing_image_uri: str
-    cache_expire_after: str  # ISO 8601 duration
+    cache_expire_after: str | None = None  # ISO 8601 duration; None: no step is reused
     volume_kms_key: str | None = None
     output_kms_key: str | None = None
     vpc: Vpc | None = None
@@ -49,8 +49,10 @@ class JobDefaults:
         return Join(on="/", values=[self.prefix, ExecutionVariables.PIPELINE_EXECUTION_ID, step, *parts])
 
     @property
-    def cache(self) -> CacheConfig:
-        """Reuse of an equal step that succeeded lately."""
+    def cache(self) -> CacheConfig | None:
+        """Reuse of an equal step that succeeded lately, where the pipeline wants it."""
+        if self.cache_expire_after is None:
+            return None
         return CacheConfig(enable_caching=True, expire_after=self.cache_expire_after)
 
     @property

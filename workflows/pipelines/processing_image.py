@@ -23,7 +23,7 @@ def default_image_uri(*, region: str, role: str) -> str:
     Raises:
         PipelineOptionError: the role is no ARN, or the code to name the image after is not here.
     """
-    partition, account = _role_account(role)
+    partition, account = role_account(role)
     suffix = ".cn" if partition == "aws-cn" else ""
     tag = content_tag(_code_folder())
     return f"{account}.dkr.ecr.{region}.amazonaws.com{suffix}/{REPOSITORY}:{tag}"
@@ -31,7 +31,7 @@ def default_image_uri(*, region: str, role: str) -> str:
 
 def check_role(role: str) -> None:
     """Refuse a role that is not a full ARN: resolving a bare name would need a call to IAM."""
-    _role_account(role)
+    role_account(role)
 
 
 def content_tag(folder: Path) -> str:
@@ -63,7 +63,12 @@ def _code_folder() -> Path:
     return folder
 
 
-def _role_account(role: str) -> tuple[str, str]:
+def role_account(role: str) -> tuple[str, str]:
+    """Partition and account of a role.
+
+    Raises:
+        PipelineOptionError: the role is no ARN.
+    """
     match = _ROLE_ARN.fullmatch(role)
     if match is None:
         raise PipelineOptionError(

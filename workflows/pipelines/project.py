@@ -1,4 +1,4 @@
-"""What every pipeline is built from besides its own steps: whose jobs they are, where they run, with what limits.
+"""What every pipeline is built from besides its own steps: whose jobs they are, where they run, their limits.
 
 The options are the same for all pipelines, so they are described and checked here, once.
 """
@@ -13,6 +13,7 @@ from workflows.pipelines.processing_image import check_role, default_image_uri
 from workflows.pipelines.sdk import offline_session
 
 DAY_S = 24 * 3600
+CACHE_AGE = "P30D"  # of a step that may be reused, where the caller gives none
 
 
 class Options(TypedDict, total=False):
@@ -27,8 +28,8 @@ class Options(TypedDict, total=False):
     subnets: subnets of a VPC for jobs and models; needs security_group_ids.
     security_group_ids: security groups of that VPC.
     enable_network_isolation: no network from inside the processing, training and model containers.
-    use_spot: train on spare capacity. Training steps then never come out of the cache, as checkpoints are kept
-        apart by execution.
+    use_spot: train on spare capacity. Training steps then never come out of the cache, as checkpoints are
+        kept apart by execution.
     max_wait_s: seconds that a training on spare capacity may take, waiting included; by default as long as
         max_training_s.
     max_training_s: seconds after which a training is stopped.
@@ -117,19 +118,8 @@ def open_project(
         base_job_prefix: key prefix of all that the executions write in the bucket.
         sagemaker_project_arn: the project that owns the pipeline, or None or "". Only its region is looked
             at; the tags that a project wants on its jobs are part of `tags`.
-        processing_image_uri: this and all that follow are described in :class:`Options`.
-        volume_kms_key: see there.
-        output_kms_key: see there.
-        subnets: see there.
-        security_group_ids: see there.
-        enable_network_isolation: see there.
-        use_spot: see there.
-        max_wait_s: see there.
-        max_training_s: see there.
-        training_volume_gb: see there.
-        processing_volume_gb: see there.
         cache_expire_after: None for a pipeline in which every step runs each time.
-        tags: see there.
+        processing_image_uri: this and the others are described in :class:`Options`.
 
     Raises:
         PipelineOptionError: an option has no valid value, or two contradict each other.
@@ -139,15 +129,18 @@ def open_project(
     if cache_expire_after is not None:
         options.check_cache_age(cache_expire_after)
     check_role(role)
+    prefix = options.s3_prefix(default_bucket, base_job_prefix)
+    vpc = options.vpc(subnets, security_group_ids)
+    spot = options.spot_training(use_spot=use_spot, max_wait_s=max_wait_s, max_training_s=max_training_s)
     jobs = JobDefaults(
         session=offline_session(region=region, default_bucket=default_bucket),
         role=role,
-        prefix=options.s3_prefix(default_bucket, base_job_prefix),
+        prefix=prefix,
         processing_image_uri=processing_image_uri or default_image_uri(region=region, role=role),
         cache_expire_after=cache_expire_after,
         volume_kms_key=volume_kms_key,
         output_kms_key=output_kms_key,
-        vpc=options.vpc(subnets, security_group_ids),
+        vpc=vpc,
         enable_network_isolation=enable_network_isolation,
         tags=tuple((tags or {}).items()),
     )
@@ -159,5 +152,5 @@ def open_project(
         training_volume_gb=training_volume_gb,
         processing_volume_gb=processing_volume_gb,
         max_training_s=max_training_s,
-        spot=options.spot_training(use_spot=use_spot, max_wait_s=max_wait_s, max_training_s=max_training_s),
+        spot=spot,
     )

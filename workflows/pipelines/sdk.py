@@ -86,6 +86,7 @@ def _default_session_kept() -> Iterator[None]:
 with _closed_environment(), _quiet(), _default_session_kept():
     from sagemaker.core import _studio, image_uris
     from sagemaker.core.helper.pipeline_variable import PipelineVariable
+    from sagemaker.core.lambda_helper import Lambda
     from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
     from sagemaker.core.network import NetworkConfig
     from sagemaker.core.processing import Processor
@@ -120,6 +121,7 @@ with _closed_environment(), _quiet(), _default_session_kept():
     from sagemaker.mlops.workflow.condition_step import ConditionStep
     from sagemaker.mlops.workflow.endpoint_step import EndpointConfigStep, EndpointStep
     from sagemaker.mlops.workflow.fail_step import FailStep
+    from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
     from sagemaker.mlops.workflow.model_step import ModelStep
     from sagemaker.mlops.workflow.pipeline import Pipeline
     from sagemaker.mlops.workflow.retry import (
@@ -151,6 +153,10 @@ __all__ = [
     "InputData",
     "Join",
     "JsonGet",
+    "Lambda",
+    "LambdaOutput",
+    "LambdaOutputTypeEnum",
+    "LambdaStep",
     "MetricsSource",
     "ModelBuilder",
     "ModelMetrics",

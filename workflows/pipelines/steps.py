@@ -17,6 +17,10 @@ from workflows.pipelines.sdk import (
     InputData,
     Join,
     JsonGet,
+    Lambda,
+    LambdaOutput,
+    LambdaOutputTypeEnum,
+    LambdaStep,
     MetricsSource,
     ModelBuilder,
     ModelMetrics,
@@ -65,6 +69,7 @@ def processing_step(
     property_files: Sequence[PropertyFile] = (),
     volume_gb: int,
     max_runtime_s: int,
+    after: Sequence[LambdaStep] = (),
 ) -> ProcessingStep:
     """One run of `python -m module` in the processing image.
 
@@ -79,6 +84,7 @@ def processing_step(
         property_files: files in the outputs that later steps read.
         volume_gb: size of the job's disk, for inputs and outputs together.
         max_runtime_s: the job is stopped after this time.
+        after: steps that come first although nothing of theirs is read.
     """
     processor = Processor(
         role=jobs.role,
@@ -105,6 +111,7 @@ def processing_step(
         property_files=list(property_files),
         cache_config=jobs.cache,
         retry_policies=job_retries(),
+        depends_on=list(after) or None,
     )
 
 
@@ -174,9 +181,9 @@ def recordio_channel(name: str, uri: Uri) -> InputData:
     return InputData(channel_name=name, data_source=uri, content_type=RECORDIO)
 
 
-def seed_model_channel(parent: TrainingStep) -> InputData:
-    """The `model` channel: training starts from the weights that an earlier step left."""
-    return InputData(channel_name="model", data_source=trained_model(parent), content_type=SEED_MODEL)
+def seed_model_channel(artifact: Uri) -> InputData:
+    """The `model` channel: training starts from the weights in an earlier model.tar.gz."""
+    return InputData(channel_name="model", data_source=artifact, content_type=SEED_MODEL)
 
 
 def trained_model(step: TrainingStep) -> PipelineVariable:
@@ -255,7 +262,7 @@ def _training_network(jobs: JobDefaults) -> Networking | None:
     )
 
 
-def _model_builder(jobs: JobDefaults, *, image: str, artifact: Uri) -> ModelBuilder:
+def _model_builder(jobs: JobDefaults, *, image: Uri, artifact: Uri) -> ModelBuilder:
     # An empty `dependencies` says that there is no code to package: without it the SDK adds empty
     # SAGEMAKER_PROGRAM variables and goes looking for a bucket to upload to.
     return ModelBuilder(
@@ -268,7 +275,7 @@ def _model_builder(jobs: JobDefaults, *, image: str, artifact: Uri) -> ModelBuil
     )
 
 
-def model_step(name: str, *, jobs: JobDefaults, image: str, artifact: Uri) -> ModelStep:
+def model_step(name: str, *, jobs: JobDefaults, image: Uri, artifact: Uri) -> ModelStep:
     """Create the model that transform jobs and endpoints load."""
     return ModelStep(
         name=name,
@@ -385,3 +392,22 @@ def endpoint_step(
         tags=jobs.tag_list,
     )
     return EndpointStep(name=name, step_args=step_args)
+
+
+def lambda_step(
+    name: str, *, jobs: JobDefaults, function_arn: str, inputs: Mapping[str, Value], outputs: Sequence[str]
+) -> LambdaStep:
+    """Call a function that exists; its answer has these outputs, each a text of at most 1024 characters.
+
+    It is never cached: a function is called for what is true now.
+    """
+    # The session keeps the SDK from opening one with the caller's credentials. With an ARN and no code, it
+    # neither creates the function nor changes it.
+    function = Lambda(function_arn=function_arn, session=jobs.session)
+    texts = [LambdaOutput(output_name=key, output_type=LambdaOutputTypeEnum.String) for key in outputs]
+    return LambdaStep(name=name, lambda_func=function, inputs=dict(inputs), outputs=texts)
+
+
+def function_output(step: LambdaStep, name: str) -> PipelineVariable:
+    """One output of a function."""
+    return step.properties.Outputs[name]

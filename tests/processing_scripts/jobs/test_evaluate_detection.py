@@ -144,6 +144,62 @@ def test_no_detection_at_all_is_a_result_of_zero(inputs, run_job):
     assert evaluation["classes"][0]["precision"] is None
 
 
+def approve(inputs, answers):
+    """Answers of the approved model for the same pictures."""
+    for path in TRUTHS:
+        out = inputs / "approved_predictions" / f"{path}.out"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps({"prediction": answers.get(path, [])}))
+
+
+ALL_FOUND = {path: [[float(row[0]), 0.9, *(side / 100 for side in row[1:])]] for path, row in TRUTHS.items()}
+# The new model's mean average precision, worked out above.
+NEW = (6 / 11 + 1) / 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "approved", "allowed_drop", "not_worse"),
+    [
+        pytest.param({}, 0.0, 0, 1, id="better"),
+        pytest.param(PREDICTIONS, NEW, 0, 1, id="equal"),
+        pytest.param(ALL_FOUND, 1.0, 0, 0, id="worse"),
+        pytest.param(ALL_FOUND, 1.0, 5 / 22, 1, id="just-the-allowed-drop"),
+        pytest.param(ALL_FOUND, 1.0, 0.22, 0, id="a-little-more-than-allowed"),
+    ],
+)
+def test_the_new_model_is_compared_with_the_approved_one(
+    inputs, run_job, answers, approved, allowed_drop, not_worse
+):
+    approve(inputs, answers)
+    comparison = evaluate(run_job, inputs, "--allowed-drop", allowed_drop)["comparison"]
+    assert comparison == {
+        "metric": "mean_average_precision",
+        "new": pytest.approx(NEW),
+        "approved": pytest.approx(approved),
+        "difference": pytest.approx(NEW - approved),
+        "allowed_drop": pytest.approx(allowed_drop),
+        "not_worse": not_worse,
+    }
+
+
+def test_without_an_approved_model_there_is_no_comparison(inputs, run_job):
+    assert "comparison" not in evaluate(run_job, inputs, "--allowed-drop", 0.1)
+
+
+def test_a_faulty_answer_of_the_approved_model_is_named(inputs, run_job):
+    approve(inputs, PREDICTIONS)
+    (inputs / "approved_predictions" / "073.Blue_Jay" / "d.jpg.out").write_text("{}")
+    code, message = run_job(main)
+    assert code == 1
+    assert "approved_predictions/073.Blue_Jay/d.jpg.out: not of the form" in message
+
+
+def test_a_truth_without_any_object_is_refused(inputs, run_job):
+    (inputs / "lists" / "validation.lst").write_text("0\t2\t5\t017.Cardinal/a.jpg\n")
+    code, message = run_job(main)
+    assert (code, "validation.lst: no row has an object" in message) == (1, True)
+
+
 FIRST = "predictions/017.Cardinal/a.jpg.out"
 
 

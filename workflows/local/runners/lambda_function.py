@@ -49,19 +49,19 @@ def _call(handler: str, task: Task, site: Site, name: str) -> JSON:
             input=json.dumps(dict(task.request.fields)),
             env=environment,
             cwd=task.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
             timeout=TIME_LIMIT_S,
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise StepFailed(f"function '{name}' did not return within {TIME_LIMIT_S} s") from None
-    (task.folder / "log.txt").write_text(done.stdout, encoding="utf-8")
+    (task.folder / "log.txt").write_text(done.stdout + done.stderr, encoding="utf-8")
     for line in done.stdout.splitlines():
         site.report(task.step, line)
     if done.returncode != 0:
-        lines = done.stdout.strip().splitlines()
+        # The traceback before it is in the log.
+        lines = done.stderr.strip().splitlines()
         raise StepFailed(f"function '{name}' failed: {lines[-1] if lines else 'no message'}")
     value: JSON = json.loads(answer.read_text(encoding="utf-8"))
     return value

@@ -1,0 +1,1 @@
+"""Stand-in for the built-in Image Classification: residual networks on MXNet."""

@@ -1,0 +1,93 @@
+"""What prepare_classification reports, whatever its input was."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from processing_scripts import contract
+from processing_scripts.outputs import OutputTree
+from processing_scripts.vision.drawing import GridRow, Thumbnail, draw_grid, readable_name
+from processing_scripts.vision.images import decode_image
+
+REPORT = "report/report.json"
+PICTURE = "report/classes.png"
+GRID_ROWS, GRID_COLUMNS, GRID_CELL = 12, 6, (150, 150)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassCount:
+    """One class in the report; its label is its position."""
+
+    name: str
+    folder: str  # of its held-out pictures in validation_images
+    train: int
+    validation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What the report tells, whatever the input was."""
+
+    source: str
+    classes: list[ClassCount]
+    settings: dict[str, object]
+    inputs: dict[str, object]
+    skipped: dict[str, str]  # path -> fault
+    strays: tuple[str, ...]
+
+    @property
+    def training(self) -> int:
+        """Pictures for training."""
+        return sum(single.train for single in self.classes)
+
+    @property
+    def validation(self) -> int:
+        """Held-out pictures."""
+        return sum(single.validation for single in self.classes)
+
+
+def report(prepared: Prepared) -> dict[str, object]:
+    """What later steps and people want to know; no times and no paths of this machine."""
+    counts = {"num_classes": len(prepared.classes), "num_training_samples": prepared.training}
+    return {
+        # SageMaker takes hyperparameters as strings only.
+        "hyperparameters": {name: str(count) for name, count in counts.items()},
+        **counts,
+        "class_names": [single.name for single in prepared.classes],
+        "classes": [
+            {
+                "id": label,
+                "name": single.name,
+                "folder": single.folder,
+                "train": single.train,
+                "validation": single.validation,
+            }
+            for label, single in enumerate(prepared.classes)
+        ],
+        "splits": {"train": prepared.training, "validation": prepared.validation},
+        "source": prepared.source,
+        "settings": prepared.settings,
+        "skipped": [{"path": path, "fault": fault} for path, fault in sorted(prepared.skipped.items())],
+        "strays": {"count": len(prepared.strays), "paths": list(prepared.strays)},
+        "inputs": prepared.inputs,
+    }
+
+
+def draw_classes(
+    classes: Sequence[ClassCount], examples: Sequence[tuple[int, Path]], outputs: OutputTree
+) -> None:
+    """Draw some held-out pictures, given as label and file, of the first classes into the report folder."""
+    rows = []
+    for label, single in list(enumerate(classes))[:GRID_ROWS]:
+        mine = [path for of_class, path in examples if of_class == label][:GRID_COLUMNS]
+        rows.append(
+            GridRow(
+                name=readable_name(single.name),
+                note=f"{single.train} training, {single.validation} validation",
+                thumbnails=[
+                    Thumbnail(pixels=decode_image(path.read_bytes(), source=str(path))) for path in mine
+                ],
+            )
+        )
+    with contract.published(outputs.stage(PICTURE)) as file:
+        draw_grid(rows, cell=GRID_CELL).save(file, format="PNG")
