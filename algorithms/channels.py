@@ -7,7 +7,6 @@ from processing_scripts import contract
 from processing_scripts.contract import JobError
 
 RECORDIO = "application/x-recordio"
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 
 
 def content_type(entry: Mapping[str, str]) -> str:
@@ -54,8 +53,3 @@ def find_one(channel: str, suffix: str) -> Path:
         names = ", ".join(str(path.relative_to(folder)) for path in found[:5])
         raise JobError(f"channel '{channel}' holds {len(found)} {suffix} files ({names}); give exactly one")
     return found[0]
-
-
-def is_picture(encoded: bytes) -> bool:
-    """Whether the bytes begin as a JPEG or PNG file does."""
-    return encoded.startswith(_SIGNATURES)

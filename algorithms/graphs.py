@@ -27,7 +27,7 @@ def load_graph(text: str, where: str) -> Symbol:
         raise GraphError(f"{where}: not an MXNet graph: {reason[:200]}") from None
 
 
-def document(symbol: Symbol) -> dict[str, Any]:
+def document_of(symbol: Symbol) -> dict[str, Any]:
     """The graph as its file has it: nodes, and the heads that are its outputs."""
     decoded: dict[str, Any] = json.loads(symbol.tojson())
     return decoded

@@ -1,6 +1,6 @@
 """How much of bare MXNet's training speed the Image Classification stand-in keeps.
 
-python benchmarks/classification_speed.py [--rounds 5] [--pictures 480] [--augmentation crop]
+python -m benchmarks.classification_speed [--rounds 5] [--pictures 480] [--augmentation crop]
 
 Both sides train the same network on the same pictures in this process, in turns, so that a busy machine slows
 both: ours is the algorithm's own epoch (fresh iterator, schedule, accuracy, log lines), the bare one is
@@ -10,13 +10,10 @@ sides.
 
 import argparse
 import itertools
-import json
 import os
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -31,10 +28,10 @@ from algorithms.image_classification.settings import Settings, parse_settings
 from algorithms.image_classification.trainer import Trainer
 from algorithms.image_classification.training import learning_rate
 from algorithms.weights import NOTHING
+from benchmarks.turns import measure, verdict
 from processing_scripts.vision.recordio import RecordWriter, pack_image_record
 
 SIDE, BATCH, CLASSES = 64, 32, 8
-TARGET = 0.9
 
 
 def draw(path: Path, count: int) -> None:
@@ -100,24 +97,6 @@ def bare(graph: object, records: Records, settings: Settings) -> Callable[[], in
     return epoch
 
 
-def pictures_per_s(epoch: Callable[[], int]) -> float:
-    """The speed of one epoch."""
-    started = time.perf_counter()
-    pictures = epoch()
-    return pictures / (time.perf_counter() - started)
-
-
-def measure(sides: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, list[float]]:
-    """The speeds of every side, one for each round; the sides take turns."""
-    for epoch in sides.values():
-        epoch()  # the first pass chooses convolution kernels and allocates
-    speeds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, epoch in sides.items():
-            speeds[name].append(pictures_per_s(epoch))
-    return speeds
-
-
 def main() -> int:
     """Print the speeds as JSON and in one line; exit code 1 below the target."""
     parser = argparse.ArgumentParser(
@@ -151,12 +130,7 @@ def main() -> int:
         with TrainingData(records, settings, seed=0) as data:
             sides = {"ours": ours(graph, data, settings), "bare": bare(graph, records, settings)}
             speeds = measure(sides, arguments.rounds)
-    medians = {name: round(statistics.median(values), 1) for name, values in speeds.items()}
-    # Round by round, since a busy machine changes its speed from one round to the next.
-    ratio = statistics.median(a / b for a, b in zip(speeds["ours"], speeds["bare"], strict=True))
-    print(json.dumps({"pictures_per_s": medians, "ratio": round(ratio, 3), "target": TARGET}))
-    print(f"ours {medians['ours']} pictures/s, bare MXNet {medians['bare']}: {ratio:.2f} of its speed")
-    return 0 if ratio >= TARGET else 1
+    return verdict(speeds)
 
 
 if __name__ == "__main__":

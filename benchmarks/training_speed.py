@@ -1,6 +1,6 @@
 """How much of bare MXNet's training speed the Object Detection stand-in keeps.
 
-python benchmarks/training_speed.py [--rounds 5] [--pictures 320]
+python -m benchmarks.training_speed [--rounds 5] [--pictures 320]
 
 Both sides train the same network on the same pictures in this process, in turns, so that a busy machine slows
 both: ours is the algorithm's own epoch (its data, schedule, losses, log lines), the bare one is MXNet's
@@ -11,12 +11,9 @@ with the non-maximum suppression in each step, is measured beside it.
 
 import argparse
 import itertools
-import json
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -28,14 +25,14 @@ from algorithms.object_detection.graph import training_heads
 from algorithms.object_detection.network import training_graph
 from algorithms.object_detection.pictures import ITERATOR_OPTIONS
 from algorithms.object_detection.report import EpochReport
-from algorithms.object_detection.schedule import LearningRate
 from algorithms.object_detection.settings import Settings, parse_settings
 from algorithms.object_detection.trainer import OptimizerOptions, Trainer
-from algorithms.object_detection.weights import NOTHING
+from algorithms.schedule import LearningRate
+from algorithms.weights import NOTHING
+from benchmarks.turns import measure, verdict
 from processing_scripts.vision.recordio import RecordWriter, pack_image_record
 
 SIDE, BATCH, CLASSES = 128, 16, 5
-TARGET = 0.9
 
 
 def draw(path: Path, count: int) -> Records:
@@ -114,24 +111,6 @@ def bare(symbol: object, records: Records) -> Callable[[], int]:
     return epoch
 
 
-def pictures_per_s(epoch: Callable[[], int]) -> float:
-    """The speed of one epoch."""
-    started = time.perf_counter()
-    pictures = epoch()
-    return pictures / (time.perf_counter() - started)
-
-
-def measure(sides: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, list[float]]:
-    """The speeds of every side, one for each round; the sides take turns."""
-    for epoch in sides.values():
-        epoch()  # the first pass chooses convolution kernels and allocates
-    speeds: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(rounds):
-        for name, epoch in sides.items():
-            speeds[name].append(pictures_per_s(epoch))
-    return speeds
-
-
 def main() -> int:
     """Print the speeds as JSON and in one line; exit code 1 below the target."""
     parser = argparse.ArgumentParser(
@@ -160,12 +139,7 @@ def main() -> int:
             "bare_with_detections": bare(graph, records),
         }
         speeds = measure(sides, arguments.rounds)
-    medians = {name: round(statistics.median(values), 1) for name, values in speeds.items()}
-    # Round by round, since a busy machine changes its speed from one round to the next.
-    ratio = statistics.median(a / b for a, b in zip(speeds["ours"], speeds["bare"], strict=True))
-    print(json.dumps({"pictures_per_s": medians, "ratio": round(ratio, 3), "target": TARGET}))
-    print(f"ours {medians['ours']} pictures/s, bare MXNet {medians['bare']}: {ratio:.2f} of its speed")
-    return 0 if ratio >= TARGET else 1
+    return verdict(speeds)
 
 
 if __name__ == "__main__":

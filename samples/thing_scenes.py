@@ -12,16 +12,9 @@ from samples.thing_shapes import Thing
 # nearly so: an endpoint squeezes a picture into the network's square and training crops it, so that on long
 # pictures the accuracies of the two differ by several points, as users of the real algorithm report.
 SIZES = (
-    (300, 300),
-    (300, 300),
-    (250, 250),
-    (280, 280),
-    (320, 320),
-    (400, 400),
-    (200, 200),
-    (480, 480),
-    (300, 294),
-)
+    (300, 300), (250, 250), (280, 280), (320, 320), (400, 400), (200, 200), (480, 480),
+    (300, 294), (294, 300),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

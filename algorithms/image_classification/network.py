@@ -7,11 +7,12 @@ and SageMaker's image follow.
 from dataclasses import dataclass
 
 from algorithms.engine import mx
-from algorithms.graphs import GraphError, Symbol, data_name, document, with_heads
+from algorithms.graphs import GraphError, Symbol, data_name, document_of, with_heads
 from algorithms.image_classification.settings import ImageShape
 from algorithms.resnet import ResNetShape, resnet_trunk
 
 LABEL = "softmax_label"
+FEATURES = "pool1"  # the layer before the last
 # Pictures up to this height begin with a convolution that keeps their size.
 _SMALL_STEM_HEIGHT = 32
 
@@ -48,7 +49,7 @@ def classification_graph(
     with mx.name.NameManager():
         small = image_shape.height <= _SMALL_STEM_HEIGHT or num_layers not in _LARGE_UNITS
         body = resnet_trunk(resnet_shape(num_layers), small_pictures=small)
-        body = mx.sym.Pooling(body, global_pool=True, kernel=(7, 7), pool_type="avg", name="pool1")
+        body = mx.sym.Pooling(body, global_pool=True, kernel=(7, 7), pool_type="avg", name=FEATURES)
         body = mx.sym.Flatten(body)
         body = mx.sym.FullyConnected(body, num_hidden=num_classes, name="fc1")
         if multi_label:
@@ -81,7 +82,7 @@ def find_head(symbol: Symbol, where: str) -> Head:
     Raises:
         GraphError: it has no output that is softmax or sigmoid of a layer.
     """
-    graph = document(symbol)
+    graph = document_of(symbol)
     for node, *_ in graph["heads"]:
         operator = graph["nodes"][node]["op"]
         if operator in _OUTPUTS:
@@ -96,7 +97,7 @@ def find_head(symbol: Symbol, where: str) -> Head:
 
 def logits_graph(symbol: Symbol) -> Symbol:
     """The last layer's numbers [N, num_classes] alone: no probabilities and no label."""
-    return with_heads(document(symbol), [find_head(symbol, "the model's graph").logits])
+    return with_heads(document_of(symbol), [find_head(symbol, "the model's graph").logits])
 
 
 def inference_graph(symbol: Symbol) -> Symbol:
@@ -129,7 +130,7 @@ def layer_count(symbol: Symbol) -> int | None:
     A unit ends in a sum. It has two convolutions wider than a pixel, or one between two that are not; with
     the first convolution and the last layer that makes 2 or 3 layers a unit, and 2.
     """
-    nodes = document(symbol)["nodes"]
+    nodes = document_of(symbol)["nodes"]
     units = sum(node["op"] in ("elemwise_add", "_Plus", "_plus", "broadcast_add") for node in nodes)
     kernels = [node["attrs"]["kernel"].replace(" ", "") for node in nodes if node["op"] == "Convolution"]
     wide = sum(kernel != "(1,1)" for kernel in kernels) - 1

@@ -10,12 +10,9 @@ from algorithms.image_classification.artifact import Artifact
 from algorithms.image_classification.classifier import Classifier
 from algorithms.image_classification.pictures import whole_input
 from algorithms.serving import server
-from algorithms.serving.server import UnusableRequest
+from algorithms.serving.pictures import CONTENT_TYPES, decode_body
 from processing_scripts import contract
 from processing_scripts.contract import JobError
-from processing_scripts.vision.images import ImageError, decode_image
-
-CONTENT_TYPES = frozenset({"image/jpeg", "image/png", "application/x-image"})
 
 _log = logging.getLogger(__name__)
 
@@ -46,10 +43,7 @@ class ClassificationPredictor:
         Raises:
             UnusableRequest: the body is no picture that can be decoded.
         """
-        try:
-            picture = decode_image(body, source="the request's body")
-        except ImageError as error:
-            raise UnusableRequest(str(error)) from None
+        picture = decode_body(body)
         (row,) = self._classifier.classify(whole_input(picture, self._shape)[None])
         probabilities = [float(value) for value in row]
         return {"prediction": probabilities} if self._batch else probabilities

@@ -6,29 +6,16 @@ counted from 0, numbers of pictures per second have three decimals and all other
 
 import logging
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from algorithms.image_classification import hyperparameters
 from algorithms.image_classification.data import Records
 from algorithms.image_classification.settings import Settings
 from algorithms.image_classification.trainer import Tally
 
 _log = logging.getLogger(__name__)
 _BATCHES_BETWEEN_LINES = 20
-
-
-def configuration(
-    defaults: Mapping[str, str], given: Mapping[str, str], settings: Settings, path: Path
-) -> None:
-    """Where the hyperparameters come from and what they are."""
-    _log.info("Reading default configuration from %s: %s", hyperparameters.__file__, dict(defaults))
-    _log.info("Merging with provided configuration from %s: %s", path, dict(given))
-    _log.info("Final configuration: %s", dict(settings.merged))
-    for warning in settings.warnings:
-        _log.warning(warning)
 
 
 def training_set(settings: Settings, records: Records) -> None:

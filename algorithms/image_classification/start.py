@@ -6,13 +6,11 @@ from pathlib import Path
 
 from algorithms.graphs import Symbol, data_name
 from algorithms.image_classification import artifact
-from algorithms.image_classification.network import classification_graph, inference_graph
+from algorithms.image_classification.network import FEATURES, classification_graph, inference_graph
 from algorithms.image_classification.settings import Settings
 from algorithms.pretrained import pretrained_weights
 from algorithms.weights import NOTHING, Weights, check_fit
 from processing_scripts import contract
-
-_LAST_LAYER = "fc1_"
 
 _log = logging.getLogger(__name__)
 
@@ -61,11 +59,14 @@ def _from_artifact(channel: Path, settings: Settings) -> Start:
 
 
 def _from_pretrained(graph: Symbol, settings: Settings) -> Start:
-    network = inference_graph(graph)
-    arrays = {*network.list_arguments(), *network.list_auxiliary_states()} - {data_name(network)}
-    wanted = {name for name in arrays if not name.startswith(_LAST_LAYER)}
+    # All but the last layer, whose classes are others.
+    features = graph.get_internals()[f"{FEATURES}_output"]
+    inputs = {data_name(features): (1, *settings.image_shape)}
     _log.info("Start training from pretrained model 1.")
-    weights = pretrained_weights(f"resnet-{settings.num_layers}", wanted)
-    check_fit(graph=network, weights=weights, inputs={data_name(network): (1, *settings.image_shape)})
+    weights = pretrained_weights(
+        f"resnet-{settings.num_layers}",
+        {*features.list_arguments(), *features.list_auxiliary_states()} - inputs.keys(),
+    )
+    check_fit(features, weights, inputs)
     _log.info("Loaded pretrained model parameters.")
     return Start(graph, weights)

@@ -11,7 +11,7 @@ import numpy as np
 from algorithms import checkpoint
 from algorithms.checkpoint import Checkpoint, Progress
 from algorithms.engine import mx
-from algorithms.image_classification import artifact, report
+from algorithms.image_classification import artifact, hyperparameters, report
 from algorithms.image_classification.classifier import Classifier
 from algorithms.image_classification.data import (
     Examples,
@@ -21,10 +21,10 @@ from algorithms.image_classification.data import (
     scan,
     validation_batches,
 )
-from algorithms.image_classification.hyperparameters import TABLE
 from algorithms.image_classification.settings import Settings, parse_settings
 from algorithms.image_classification.start import Start, choose_start
 from algorithms.image_classification.trainer import Trainer, class_weights
+from algorithms.job import read_settings
 from algorithms.schedule import EarlyStopping, LearningRate
 from algorithms.weights import Weights
 from processing_scripts import contract
@@ -43,7 +43,7 @@ def train() -> None:
     Raises:
         JobError: for everything that the job's user can put right.
     """
-    settings = _read_settings()
+    settings = read_settings(hyperparameters, parse_settings)
     images = holds_images(contract.input_data_config())
     if images and settings.resize is None:
         raise JobError("hyperparameters: resize is required where the channels hold image files")
@@ -61,20 +61,6 @@ def train() -> None:
         start = choose_start(settings)
         report.parameters(settings)
         _Job(settings, start, training, validation).run()
-
-
-def _read_settings() -> Settings:
-    given = contract.hyperparameters()
-    settings = parse_settings(given)
-    hosts = contract.hosts()
-    if len(hosts) > 1:
-        raise JobError(
-            f"the job has {len(hosts)} hosts ({', '.join(hosts)}); set InstanceCount to 1 on this machine"
-        )
-    defaults = {entry.name: entry.default for entry in TABLE if entry.default}
-    path = contract.root() / "input" / "config" / "hyperparameters.json"
-    report.configuration(defaults, given, settings, path)
-    return settings
 
 
 def _scan(channel: str, settings: Settings, scratch: Path, *, images: bool) -> Records:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from algorithms.artifacts import collect
+from algorithms.graphs import Symbol
 from algorithms.object_detection.graph import class_count, parse_graph
-from algorithms.object_detection.network import Symbol
-from algorithms.object_detection.weights import Weights, load_weights, save_weights
+from algorithms.weights import Weights, load_weights, save_weights
 from processing_scripts.contract import JobError, published
 
 SYMBOL_FILE = "model_algo_1-symbol.json"

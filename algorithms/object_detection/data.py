@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.channels import RECORDIO, check_mode, content_type
 from algorithms.engine import mx
 from algorithms.object_detection.pictures import ITERATOR_OPTIONS, is_picture, to_input
-from processing_scripts import contract
 from processing_scripts.contract import JobError
 from processing_scripts.vision.images import decode_image
 from processing_scripts.vision.recordio import RecordReader, unpack_image_record
 
-RECORDIO = "application/x-recordio"
 _SUPPORTED = f"supported here: channels 'train' and 'validation' with ContentType {RECORDIO} in File mode"
 
 # Mirroring alone. SageMaker's image also rescales and jitters, to an extent that is not documented.
@@ -52,32 +51,9 @@ def check_channels(config: Mapping[str, Mapping[str, str]]) -> None:
             )
         if name not in ("train", "validation"):
             continue
-        content_type = entry.get("ContentType", RECORDIO).split(";")[0].strip().lower()
-        if content_type != RECORDIO:
-            raise JobError(f"channel '{name}' has ContentType '{content_type}'; {_SUPPORTED}")
-        if entry.get("TrainingInputMode", "File") == "Pipe":
-            raise JobError(f"channel '{name}' comes in Pipe mode; {_SUPPORTED}")
-        if entry.get("RecordWrapperType", "None") not in ("None", ""):
-            raise JobError(f"channel '{name}' is an augmented manifest; {_SUPPORTED}")
-
-
-def find_records(channel_name: str) -> Path:
-    """The one .rec file of a channel.
-
-    Raises:
-        JobError: the channel is missing, or holds no .rec file or several.
-    """
-    folder = contract.channel(channel_name)
-    if folder is None:
-        raise JobError(f"channel '{channel_name}' is missing; add it to the job's InputDataConfig")
-    found = sorted(path for path in folder.rglob("*.rec") if path.is_file())
-    if not found:
-        others = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
-        raise JobError(f"channel '{channel_name}' holds no .rec file (it holds {others})")
-    if len(found) > 1:
-        names = ", ".join(str(path.relative_to(folder)) for path in found[:5])
-        raise JobError(f"channel '{channel_name}' holds {len(found)} .rec files ({names}); give exactly one")
-    return found[0]
+        if content_type(entry) != RECORDIO:
+            raise JobError(f"channel '{name}' has ContentType '{content_type(entry)}'; {_SUPPORTED}")
+        check_mode(name, entry, _SUPPORTED)
 
 
 def scan(path: Path, *, num_classes: int, label_width: int) -> Records:

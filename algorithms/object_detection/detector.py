@@ -1,16 +1,12 @@
 """Detections from a trained graph; validation during training and the server both take them from here."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.engine import mx
-from algorithms.object_detection.graph import data_name, inference_graph
-from algorithms.object_detection.network import Symbol
-from algorithms.object_detection.weights import Weights
-from processing_scripts.contract import JobError
+from algorithms.graphs import Symbol, data_name
+from algorithms.object_detection.graph import inference_graph
+from algorithms.weights import Weights, check_fit
 
 # SageMaker's container answers with about this many rows for a picture: 35,964 for 360 in a published run.
 MAX_DETECTIONS = 100
@@ -53,34 +49,6 @@ class Detector:
         self._input[: len(inputs)] = inputs
         (found,) = self._executor.forward(is_train=False)
         return [_rows(rows) for rows in found[: len(inputs)].asnumpy()]
-
-
-def check_fit(graph: Symbol, weights: Weights, inputs: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse weights that lack a parameter of the graph or have another shape than it.
-
-    Raises:
-        JobError: names the first such parameter.
-    """
-    shapes = _shapes(graph, inputs)
-    available = {**weights.args, **weights.aux}
-    for name, shape in shapes.items():
-        if name in inputs:
-            continue
-        if name not in available:
-            raise JobError(
-                f"the model's parameter file lacks '{name}', which its graph needs; fetch the model again"
-            )
-        if available[name].shape != shape:
-            raise JobError(
-                f"the model's parameter '{name}' has the shape {available[name].shape}, its graph needs "
-                f"{shape}"
-            )
-
-
-def _shapes(graph: Symbol, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    args, _, aux = graph.infer_shape(**inputs)
-    names: list[Any] = [*graph.list_arguments(), *graph.list_auxiliary_states()]
-    return dict(zip(names, [*args, *aux], strict=True))
 
 
 def _rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

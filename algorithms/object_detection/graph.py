@@ -2,20 +2,21 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from algorithms.engine import mx
-from algorithms.object_detection.network import Symbol
-from processing_scripts.contract import JobError
+from algorithms.graphs import (
+    GraphError,
+    Node,
+    Symbol,
+    data_name,
+    document_of,
+    find_node,
+    load_graph,
+    with_heads,
+)
 
 # Operators that pass on what they are given; the heads of the graph are wrapped in them.
 _WRAPPERS = ("MakeLoss", "make_loss", "BlockGrad", "stop_gradient", "_copy", "identity")
-
-Node = dict[str, Any]
-
-
-class GraphError(JobError):
-    """A graph is not that of an SSD detector as the built-in Object Detection trains it."""
 
 
 def parse_graph(text: str, where: str) -> Symbol:
@@ -24,12 +25,8 @@ def parse_graph(text: str, where: str) -> Symbol:
     Raises:
         GraphError: the text is no graph, or one without a detector.
     """
-    try:
-        symbol = mx.sym.load_json(text)
-    except (mx.base.MXNetError, ValueError, UnicodeError) as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "unreadable"
-        raise GraphError(f"{where}: not an MXNet graph: {reason[:200]}") from None
-    if not any(node["op"].endswith("MultiBoxDetection") for node in _document(symbol)["nodes"]):
+    symbol = load_graph(text, where)
+    if not any(node["op"].endswith("MultiBoxDetection") for node in document_of(symbol)["nodes"]):
         raise GraphError(
             f"{where}: has no MultiBoxDetection operator, so it is no Object Detection model; give the "
             f"artifact "
@@ -46,7 +43,7 @@ def training_heads(symbol: Symbol) -> Symbol:
     Raises:
         GraphError: the graph lacks one of them, as after MXNet's deploy.py has cut off the losses.
     """
-    document = _document(symbol)
+    document = document_of(symbol)
     heads = {_role(document["nodes"], node, output): (node, output) for node, output, *_ in document["heads"]}
     wanted = ("cls_prob", "loc_loss", "cls_label")
     missing = [role for role in wanted if role not in heads]
@@ -56,26 +53,26 @@ def training_heads(symbol: Symbol) -> Symbol:
             f"the artifact "
             "as the training job left it, not one changed for deployment"
         )
-    return _with_heads(document, [heads[role] for role in wanted])
+    return with_heads(document, [heads[role] for role in wanted])
 
 
 def inference_graph(symbol: Symbol) -> Symbol:
     """The detections alone, [N, A, 6], as a function of `data` and the weights: no losses and no labels."""
-    document = _document(symbol)
+    document = document_of(symbol)
     nodes = document["nodes"]
-    detection = _find(nodes, "MultiBoxDetection")
+    detection = find_node(nodes, "MultiBoxDetection")
     probabilities = nodes[nodes[detection]["inputs"][0][0]]
     if probabilities["op"] == "SoftmaxOutput":
         # The training operator would drag the labels and their matching with anchors into every prediction.
         probabilities.update(
             op="SoftmaxActivation", attrs={"mode": "channel"}, inputs=probabilities["inputs"][:1]
         )
-    return _with_heads(document, [(detection, 0)])
+    return with_heads(document, [(detection, 0)])
 
 
 def with_detection_options(symbol: Symbol, *, nms_threshold: float, nms_topk: int) -> Symbol:
     """The same graph with other options for non-maximum suppression."""
-    document = _document(symbol)
+    document = document_of(symbol)
     for node in document["nodes"]:
         if node["op"].endswith("MultiBoxDetection"):
             node["attrs"].update(nms_threshold=str(nms_threshold), nms_topk=str(nms_topk))
@@ -88,18 +85,12 @@ def input_names(symbol: Symbol) -> tuple[str, str]:
     Raises:
         GraphError: the graph has no single input of that use.
     """
-    nodes = _document(symbol)["nodes"]
-    target = nodes[_find(nodes, "MultiBoxTarget")]
+    nodes = document_of(symbol)["nodes"]
+    target = nodes[find_node(nodes, "MultiBoxTarget")]
     label = nodes[target["inputs"][1][0]]
     if label["op"] != "null":
         raise GraphError("the model's graph computes its labels; expected a plain input")
     return data_name(symbol), label["name"]
-
-
-def data_name(symbol: Symbol) -> str:
-    """The name of the picture input: the variable that the others are not, the very first in the graph."""
-    arguments = symbol.list_arguments()
-    return "data" if "data" in arguments else str(arguments[0])
 
 
 def class_count(symbol: Symbol, image_shape: int) -> int:
@@ -108,11 +99,11 @@ def class_count(symbol: Symbol, image_shape: int) -> int:
     Raises:
         GraphError: its shapes do not fit pictures of that side.
     """
-    document = _document(symbol)
-    detection = _find(document["nodes"], "MultiBoxDetection")
-    scores = _with_heads(document, [tuple(document["nodes"][detection]["inputs"][0][:2])])
+    document = document_of(symbol)
+    detection = find_node(document["nodes"], "MultiBoxDetection")
+    scores = with_heads(document, [tuple(document["nodes"][detection]["inputs"][0][:2])])
     shapes: Mapping[str, tuple[int, ...]] = {data_name(symbol): (1, 3, image_shape, image_shape)}
-    if any(node["op"].endswith("MultiBoxTarget") for node in _document(scores)["nodes"]):
+    if any(node["op"].endswith("MultiBoxTarget") for node in document_of(scores)["nodes"]):
         shapes = {**shapes, input_names(scores)[1]: (1, 1, 5)}
     try:
         _, (shape, *_), _ = scores.infer_shape(**shapes)
@@ -122,23 +113,6 @@ def class_count(symbol: Symbol, image_shape: int) -> int:
             f"the model's graph does not take pictures of {image_shape} pixels: {reason}"
         ) from None
     return int(shape[1]) - 1
-
-
-def _document(symbol: Symbol) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(symbol.tojson())
-    return document
-
-
-def _with_heads(document: dict[str, Any], heads: list[tuple[int, int]]) -> Symbol:
-    changed = {**document, "heads": [[node, output, 0] for node, output in heads]}
-    return mx.sym.load_json(json.dumps(changed))
-
-
-def _find(nodes: list[Node], operator: str) -> int:
-    found = [number for number, node in enumerate(nodes) if node["op"].endswith(operator)]
-    if len(found) != 1:
-        raise GraphError(f"the model's graph has {len(found)} {operator} operators; expected one")
-    return found[0]
 
 
 def _role(nodes: list[Node], node: int, output: int) -> str:

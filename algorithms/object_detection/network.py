@@ -13,37 +13,30 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from algorithms.engine import mx
-
-Symbol = Any  # mxnet.sym.Symbol; MXNet has no type information
+from algorithms.graphs import Symbol
+from algorithms.resnet import ResNetShape, resnet_trunk
 
 # A ground truth box claims every anchor that overlaps it this much. Internal: the hyperparameter
 # overlap_threshold belongs to the evaluation. On small pictures, whose anchors are coarse, 0.5 leaves too
 # few.
 MATCHING_OVERLAP = 0.4
 _VARIANCES = (0.1, 0.1, 0.2, 0.2)
-_BATCH_NORM = {"fix_gamma": False, "eps": 2e-5, "momentum": 0.9}
-
-
-@dataclass(frozen=True)
-class ResNetShape:
-    """Depth and width of a ResNet v2."""
-
-    units: tuple[int, int, int, int]  # residual units in each stage
-    filters: tuple[int, int, int, int, int]  # of the stem and of each stage
-    bottleneck: bool
-    extra_filters: tuple[int, ...]  # of the feature layers added behind the backbone
 
 
 RESNETS = {
-    "resnet-50": ResNetShape((3, 4, 6, 3), (64, 256, 512, 1024, 2048), True, (512, 256, 256, 128, 128)),
-    "resnet-18-half": ResNetShape((2, 2, 2, 2), (32, 32, 64, 128, 256), False, (256, 128, 128, 64, 64)),
+    "resnet-50": ResNetShape((3, 4, 6, 3), (64, 256, 512, 1024, 2048), bottleneck=True),
+    "resnet-18-half": ResNetShape((2, 2, 2, 2), (32, 32, 64, 128, 256), bottleneck=False),
+}
+# Filters of the feature layers added behind each backbone.
+_EXTRA_FILTERS = {
+    "vgg-16": (512, 256, 256, 256, 256),
+    "resnet-50": (512, 256, 256, 128, 128),
+    "resnet-18-half": (256, 128, 128, 64, 64),
 }
 # Backbones that the MXNet model gallery has ImageNet weights for.
 PRETRAINABLE = ("vgg-16", "resnet-50")
-_VGG_EXTRA_FILTERS = (512, 256, 256, 256, 256)
 
 
 def training_graph(
@@ -138,10 +131,9 @@ class _FeatureLayer:
 
 
 def _feature_layers(base_network: str, image_shape: int) -> list[_FeatureLayer]:
-    if base_network == "vgg-16":
-        return _with_extra_layers(_vgg16(image_shape), _VGG_EXTRA_FILTERS)
-    shape = RESNETS[base_network]
-    return _with_extra_layers(_resnet(shape, image_shape), shape.extra_filters)
+    is_vgg = base_network == "vgg-16"
+    backbone = _vgg16(image_shape) if is_vgg else _resnet(RESNETS[base_network], image_shape)
+    return _with_extra_layers(backbone, _EXTRA_FILTERS[base_network])
 
 
 def _with_extra_layers(layers: list[_FeatureLayer], filters: Sequence[int]) -> list[_FeatureLayer]:
@@ -184,66 +176,13 @@ def _conv_relu(data: Symbol, name: str, filters: int, step: _Step) -> Symbol:
 
 def _resnet(shape: ResNetShape, image_shape: int) -> list[_FeatureLayer]:
     """The layers behind the third and the fourth stage, at 1/16 and 1/32 of the input."""
-    data = mx.sym.Variable("data")
-    data = mx.sym.BatchNorm(data, fix_gamma=True, eps=2e-5, momentum=0.9, name="bn_data")
-    body = mx.sym.Convolution(
-        data,
-        num_filter=shape.filters[0],
-        kernel=(7, 7),
-        stride=(2, 2),
-        pad=(3, 3),
-        no_bias=True,
-        name="conv0",
-    )
-    body = _bn_relu(body, "bn0", "relu0")
-    body = mx.sym.Pooling(body, kernel=(3, 3), stride=(2, 2), pad=(1, 1), pool_type="max")
-    unit = _bottleneck_unit if shape.bottleneck else _basic_unit
-    for stage, (units, filters) in enumerate(zip(shape.units, shape.filters[1:], strict=True), start=1):
-        for number in range(1, units + 1):
-            stride = 2 if number == 1 and stage > 1 else 1
-            body = unit(body, f"stage{stage}_unit{number}", filters, stride, number > 1)
-    last = _bn_relu(body, "bn1", "relu1")
+    last = resnet_trunk(shape, small_pictures=False)
     # The third stage's sum itself is neither normalised nor rectified; the next unit does both first.
     stage3 = last.get_internals()["stage4_unit1_relu1_output"]
     return [
         _FeatureLayer(stage3, "stage3", math.ceil(image_shape / 16)),
         _FeatureLayer(last, "relu1", math.ceil(image_shape / 32)),
     ]
-
-
-def _bn_relu(data: Symbol, bn_name: str, relu_name: str) -> Symbol:
-    normalized = mx.sym.BatchNorm(data, name=bn_name, **_BATCH_NORM)
-    return mx.sym.Activation(normalized, act_type="relu", name=relu_name)
-
-
-def _basic_unit(data: Symbol, name: str, filters: int, stride: int, same_shape: bool) -> Symbol:
-    act1 = _bn_relu(data, f"{name}_bn1", f"{name}_relu1")
-    body = _unit_conv(act1, f"{name}_conv1", filters, kernel=3, stride=stride)
-    act2 = _bn_relu(body, f"{name}_bn2", f"{name}_relu2")
-    body = _unit_conv(act2, f"{name}_conv2", filters, kernel=3)
-    return body + (data if same_shape else _unit_conv(act1, f"{name}_sc", filters, kernel=1, stride=stride))
-
-
-def _bottleneck_unit(data: Symbol, name: str, filters: int, stride: int, same_shape: bool) -> Symbol:
-    act1 = _bn_relu(data, f"{name}_bn1", f"{name}_relu1")
-    body = _unit_conv(act1, f"{name}_conv1", filters // 4, kernel=1)
-    body = _bn_relu(body, f"{name}_bn2", f"{name}_relu2")
-    body = _unit_conv(body, f"{name}_conv2", filters // 4, kernel=3, stride=stride)
-    body = _bn_relu(body, f"{name}_bn3", f"{name}_relu3")
-    body = _unit_conv(body, f"{name}_conv3", filters, kernel=1)
-    return body + (data if same_shape else _unit_conv(act1, f"{name}_sc", filters, kernel=1, stride=stride))
-
-
-def _unit_conv(data: Symbol, name: str, filters: int, *, kernel: int, stride: int = 1) -> Symbol:
-    return mx.sym.Convolution(
-        data,
-        num_filter=filters,
-        kernel=(kernel, kernel),
-        stride=(stride, stride),
-        pad=(kernel // 2, kernel // 2),
-        no_bias=True,
-        name=name,
-    )
 
 
 def _vgg16(image_shape: int) -> list[_FeatureLayer]:

@@ -10,12 +10,9 @@ from algorithms.object_detection.artifact import Artifact
 from algorithms.object_detection.detector import Detector
 from algorithms.object_detection.pictures import to_input
 from algorithms.serving import server
-from algorithms.serving.server import UnusableRequest
+from algorithms.serving.pictures import CONTENT_TYPES, decode_body
 from processing_scripts import contract
 from processing_scripts.contract import JobError
-from processing_scripts.vision.images import ImageError, decode_image
-
-CONTENT_TYPES = frozenset({"image/jpeg", "image/png", "application/x-image"})
 
 _log = logging.getLogger(__name__)
 
@@ -41,10 +38,7 @@ class DetectionPredictor:
         Raises:
             UnusableRequest: the body is no picture that can be decoded.
         """
-        try:
-            picture = decode_image(body, source="the request's body")
-        except ImageError as error:
-            raise UnusableRequest(str(error)) from None
+        picture = decode_body(body)
         (rows,) = self._detector.detect(to_input(picture, self._side)[None])
         return {"prediction": [[float(value) for value in row] for row in rows]}
 

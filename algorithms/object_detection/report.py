@@ -10,24 +10,10 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from algorithms.object_detection import hyperparameters
 from algorithms.object_detection.settings import Settings
 
 _log = logging.getLogger(__name__)
 _BATCHES_BETWEEN_LINES = 100
-
-
-def configuration(defaults: dict[str, str], given: dict[str, str], settings: Settings, path: Path) -> None:
-    """Where the hyperparameters come from and what they are."""
-    _log.info(
-        "Reading default configuration from %s: %s",
-        hyperparameters.__file__,
-        defaults,
-    )
-    _log.info("Merging with provided configuration from %s: %s", path, given)
-    _log.info("Final configuration: %s", dict(settings.merged))
-    for warning in settings.warnings:
-        _log.warning(warning)
 
 
 def set_up(settings: Settings, *, checkpoints: bool) -> None:

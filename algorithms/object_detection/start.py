@@ -1,20 +1,18 @@
 """Where a training starts from: the model channel, pretrained weights of the backbone, or random weights."""
 
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from algorithms.graphs import Symbol, data_name
 from algorithms.object_detection import artifact
-from algorithms.object_detection.detector import check_fit
-from algorithms.object_detection.graph import data_name, inference_graph, with_detection_options
-from algorithms.object_detection.network import PRETRAINABLE, Symbol, backbone_parameters, training_graph
+from algorithms.object_detection.graph import inference_graph, with_detection_options
+from algorithms.object_detection.network import PRETRAINABLE, backbone_parameters, training_graph
 from algorithms.object_detection.settings import Settings
-from algorithms.object_detection.weights import NOTHING, Weights, load_weights
+from algorithms.pretrained import pretrained_weights
+from algorithms.weights import NOTHING, Weights, check_fit
 from processing_scripts import contract
 from processing_scripts.contract import JobError
-
-PRETRAINED_MODELS_DIR = "PRETRAINED_MODELS_DIR"
 
 _log = logging.getLogger(__name__)
 
@@ -88,40 +86,14 @@ def _check_weights(graph: Symbol, weights: Weights, image_shape: int) -> None:
 
 
 def _from_pretrained(graph: Symbol, settings: Settings) -> Start:
-    path = _pretrained_file(settings.base_network)
-    _log.info("Start training from pretrained model 1.")
-    weights = load_weights(path)
+    if settings.base_network not in PRETRAINABLE:
+        raise JobError(
+            f"use_pretrained_model=1: there are no pretrained weights for '{settings.base_network}'; set it "
+            "to 0"
+        )
     network = inference_graph(graph)
     wanted = backbone_parameters([*network.list_arguments(), *network.list_auxiliary_states()])
-    chosen = Weights(
-        {name: array for name, array in weights.args.items() if name in wanted},
-        {name: array for name, array in weights.aux.items() if name in wanted},
-    )
-    missing = sorted(wanted - set(chosen.args) - set(chosen.aux))
-    if missing:
-        raise JobError(
-            f"{path}: lacks {len(missing)} of the {len(wanted)} arrays of {settings.base_network}, such as "
-            f"'{missing[0]}'; take the file of that name from the MXNet model gallery"
-        )
+    _log.info("Start training from pretrained model 1.")
+    weights = pretrained_weights(settings.base_network, wanted)
     _log.info("Loaded pretrained model parameters.")
-    return Start(graph, chosen)
-
-
-def _pretrained_file(base_network: str) -> Path:
-    if base_network not in PRETRAINABLE:
-        raise JobError(
-            f"use_pretrained_model=1: there are no pretrained weights for '{base_network}'; set it to 0"
-        )
-    name = f"{base_network}-0000.params"
-    folder = os.environ.get(PRETRAINED_MODELS_DIR)
-    hint = (
-        f"put the ImageNet weights of the MXNet model gallery as {name} into a folder, name the folder in "
-        f"the "
-        f"environment variable {PRETRAINED_MODELS_DIR}, or set use_pretrained_model=0"
-    )
-    if not folder:
-        raise JobError(f"use_pretrained_model=1 needs weights that this machine does not have: {hint}")
-    path = Path(folder) / name
-    if not path.is_file():
-        raise JobError(f"use_pretrained_model=1: {path} is not there: {hint}")
-    return path
+    return Start(graph, weights)

@@ -6,34 +6,36 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms import checkpoint
+from algorithms.channels import find_one
+from algorithms.checkpoint import Checkpoint, Progress
 from algorithms.engine import mx
-from algorithms.object_detection import artifact, checkpoint, report
-from algorithms.object_detection.checkpoint import Checkpoint, Progress
+from algorithms.job import read_settings
+from algorithms.object_detection import artifact, hyperparameters, report
 from algorithms.object_detection.data import (
     Records,
     TrainingData,
     check_channels,
-    find_records,
     raise_undecodable,
     scan,
     validation_batches,
 )
 from algorithms.object_detection.detector import Detector
-from algorithms.object_detection.hyperparameters import TABLE
-from algorithms.object_detection.schedule import (
+from algorithms.object_detection.settings import Settings, parse_settings
+from algorithms.object_detection.start import Start, choose_start
+from algorithms.object_detection.trainer import OptimizerOptions, Trainer
+from algorithms.schedule import (
     EarlyStopping,
     LearningRate,
     warm_up_updates,
 )
-from algorithms.object_detection.settings import Settings, parse_settings
-from algorithms.object_detection.start import Start, choose_start
-from algorithms.object_detection.trainer import OptimizerOptions, Trainer
 from processing_scripts import contract
 from processing_scripts.contract import JobError
 from processing_scripts.vision.metrics import evaluate_detections
 
 # SageMaker's image has no hyperparameter for it. Fixed, so that the same job gives the same weights.
 SEED = 100
+CHECKPOINT_FILE = "model_algo_1-checkpoint.params"
 
 Floats = NDArray[np.float32]
 
@@ -46,7 +48,7 @@ def train() -> None:
     Raises:
         JobError: for everything that the job's user can put right.
     """
-    settings = _read_settings()
+    settings = read_settings(hyperparameters, parse_settings)
     check_channels(contract.input_data_config())
     training, validation = (_scan(name, settings) for name in ("train", "validation"))
     report.set_up(settings, checkpoints=contract.checkpoints_dir() is not None)
@@ -56,22 +58,8 @@ def train() -> None:
     job.run()
 
 
-def _read_settings() -> Settings:
-    given = contract.hyperparameters()
-    settings = parse_settings(given)
-    hosts = contract.hosts()
-    if len(hosts) > 1:
-        raise JobError(
-            f"the job has {len(hosts)} hosts ({', '.join(hosts)}); set InstanceCount to 1 on this machine"
-        )
-    defaults = {entry.name: entry.default or "" for entry in TABLE}
-    path = contract.root() / "input" / "config" / "hyperparameters.json"
-    report.configuration(defaults, given, settings, path)
-    return settings
-
-
 def _scan(channel: str, settings: Settings) -> Records:
-    path = find_records(channel)
+    path = find_one(channel, ".rec")
     records = scan(path, num_classes=settings.num_classes, label_width=settings.label_width)
     _log.info("Channel %s: %d records in %s", channel, records.count, path)
     return records
@@ -135,8 +123,9 @@ class _Job:
     def _train_epoch(self, epoch: int, lines: report.EpochReport) -> int:
         count = 0
         for count, batch in enumerate(self._data.epoch(epoch), start=1):
-            if self._trainer.updates in self._rate.steps:
-                report.learning_rate(self._trainer.updates, self._rate.at(self._trainer.updates))
+            updates = self._trainer.updates.count
+            if updates in self._rate.steps:
+                report.learning_rate(updates, self._rate.at(updates))
             self._trainer.step(batch)
             lines.batch_done(count)
         return count
@@ -159,23 +148,24 @@ class _Job:
     def _keep(self, score: float) -> None:
         """Write the artifact if this epoch is the best, and a checkpoint if the job has a place for it."""
         best = self._progress.best
-        self._progress = Progress((*self._progress.scores, score), self._trainer.updates)
+        self._progress = Progress((*self._progress.scores, score), self._trainer.updates.count)
         if best is None or score > best:
             report.best_model(score)
             self._best = self._trainer.weights.copy()
             self._save_best()
         folder = contract.checkpoints_dir()
         if folder is not None:
-            state = self._trainer.optimizer_state()
+            state = self._trainer.updates.state()
             found = Checkpoint(self._progress, self._trainer.weights, self._best, state)
-            report.saved(checkpoint.save(folder, found, self._identity))
+            checkpoint.save(folder / CHECKPOINT_FILE, found, self._identity)
+            report.saved(folder / CHECKPOINT_FILE)
 
     def _save_best(self) -> None:
         report.saved(artifact.save(contract.model_dir(), self._graph, self._best, self._settings.merged))
 
     def _resume(self) -> None:
         folder = contract.checkpoints_dir()
-        found = checkpoint.load(folder, self._identity) if folder is not None else None
+        found = checkpoint.load(folder / CHECKPOINT_FILE, self._identity) if folder is not None else None
         if found is None:
             return
         _log.info("Resuming after epoch %d from the checkpoint in %s", len(found.progress.scores) - 1, folder)

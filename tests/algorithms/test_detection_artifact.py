@@ -9,8 +9,9 @@ import pytest
 
 from algorithms import artifacts
 from algorithms.engine import mx
+from algorithms.graphs import GraphError
 from algorithms.object_detection import artifact
-from algorithms.object_detection.graph import GraphError, inference_graph, training_heads
+from algorithms.object_detection.graph import inference_graph, training_heads
 from algorithms.object_detection.settings import parse_settings
 from algorithms.object_detection.start import choose_start
 from processing_scripts.contract import JobError

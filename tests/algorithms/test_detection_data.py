@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from algorithms.channels import find_one
 from algorithms.object_detection import data as detection_data
 from algorithms.object_detection.data import (
     TrainingData,
     check_channels,
-    find_records,
     scan,
     validation_batches,
 )
@@ -93,14 +93,14 @@ def test_a_channel_must_hold_exactly_one_record_file(tmp_path, monkeypatch, file
     for name in files:
         (folder / name).touch()
     with pytest.raises(JobError) as caught:
-        find_records("train")
+        find_one("train", ".rec")
     assert told in str(caught.value)
 
 
 def test_a_missing_channel_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("OPT_ML", str(tmp_path))
     with pytest.raises(JobError, match="channel 'validation' is missing"):
-        find_records("validation")
+        find_one("validation", ".rec")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from algorithms.object_detection.schedule import EarlyStopping, LearningRate, warm_up_updates
+from algorithms.schedule import EarlyStopping, LearningRate, warm_up_updates
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,11 @@
 import json
 import os
 import socket
-import struct
 import subprocess
 import time
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
-import httpx
 import numpy as np
 import pytest
 
@@ -17,44 +14,8 @@ from algorithms.object_detection.data import scan, validation_batches
 from algorithms.object_detection.detector import MAX_DETECTIONS, Detector
 from processing_scripts.vision.boxes import intersection_over_union
 from processing_scripts.vision.recordio import RecordReader, unpack_image_record
-from tests.algorithms.detection_jobs import NUM_CLASSES, stop
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-class Server:
-    def __init__(self, job, **environment):
-        self.port = free_port()
-        variables = {"SAGEMAKER_BIND_TO_PORT": str(self.port), **environment}
-        self.process = subprocess.Popen(
-            job.command("serve"), env=job.environment(**variables), stdout=subprocess.PIPE, text=True
-        )
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
-
-    def wait_until_in_service(self):
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            try:
-                assert self.client.get("/ping").status_code == 200
-                return self
-            except httpx.ConnectError:
-                assert self.process.poll() is None, self.process.stdout.read()
-                time.sleep(0.1)
-        raise AssertionError("the server did not come up")
-
-    def invoke(self, body, content_type="image/jpeg", **headers):
-        return self.client.post(
-            "/invocations", content=body, headers={"content-type": content_type, **headers}
-        )
-
-    def close(self):
-        self.client.close()
-        code = stop(self.process)
-        self.process.stdout.close()
-        return code
+from tests.algorithms.detection_jobs import NUM_CLASSES
+from tests.algorithms.served import Server, bomb, free_port
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +87,6 @@ def grey_picture():
 
 def test_a_grey_picture_is_taken(server):
     assert server.invoke(grey_picture()).status_code == 200
-
-
-def bomb():
-    """A PNG header that claims 50,000 x 50,000 pixels."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
-    )
 
 
 @pytest.mark.parametrize(

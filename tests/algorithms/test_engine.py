@@ -11,7 +11,8 @@ from algorithms.engine import mx
 from algorithms.object_detection import artifact
 from algorithms.object_detection.detector import Detector
 from algorithms.object_detection.graph import inference_graph
-from algorithms.object_detection.weights import Weights
+from algorithms.weights import Weights
+from tests.algorithms.graph_reference import run_plainly
 
 PROGRAM = """
 import json, sys
@@ -26,30 +27,6 @@ print(json.dumps([picture.tolist() for picture in rows]))
 """
 
 
-def operator(name):
-    if name.startswith("_contrib_"):
-        return getattr(mx.nd.contrib, name.removeprefix("_contrib_"))
-    return getattr(mx.nd, name, None) or getattr(mx.nd._internal, name)
-
-
-def reference(graph, weights, inputs):
-    """The graph's first output, one operator after the other, with nothing fused."""
-    document = json.loads(inference_graph(graph).tojson())
-    values = []
-    data = mx.nd.empty(inputs.shape)
-    data[:] = inputs
-    for node in document["nodes"]:
-        if node["op"] == "null":
-            known = {**weights.args, **weights.aux, "data": data}
-            values.append([known[node["name"]]])
-            continue
-        arguments = [values[number][output] for number, output, *_ in node["inputs"]]
-        result = operator(node["op"])(*arguments, **node.get("attrs", {}))
-        values.append(result if isinstance(result, list) else [result])
-    head, output, *_ = document["heads"][0]
-    return values[head][output].asnumpy()
-
-
 @pytest.fixture(scope="module")
 def inputs():
     return np.random.default_rng(7).uniform(-100, 100, (3, 3, 64, 64)).astype(np.float32)
@@ -61,7 +38,7 @@ def model(trained):
 
 
 def expected_rows(model, inputs):
-    for rows in reference(model.graph, model.weights, inputs):
+    for rows in run_plainly(inference_graph(model.graph), model.weights, inputs):
         found = rows[rows[:, 0] >= 0]
         yield found[np.argsort(-found[:, 1], kind="stable")][:100]
 

@@ -51,6 +51,18 @@ def test_among_equal_probabilities_the_lower_class_comes_first():
     assert (scores.accuracy, scores.top_k_accuracy) == (0.25, 0.5)
 
 
+def test_among_hundreds_of_equal_probabilities_too():
+    """Sorting many numbers takes other ways than sorting a few."""
+    rng = np.random.default_rng(0)
+    probabilities = rng.choice([0.0, 0.5, 1.0], (20, 300))
+    labels = rng.integers(0, 300, 20)
+    scores = evaluate_classification(probabilities, labels, top_k=60)
+    accuracy, in_top, _ = slowly(probabilities.tolist(), labels.tolist(), 60)
+    assert (scores.accuracy, scores.top_k_accuracy) == (accuracy, in_top)
+    lowest = [row.index(1.0) for row in probabilities.tolist()]
+    assert scores.predictions.tolist() == np.bincount(lowest, minlength=300).tolist()
+
+
 @pytest.mark.parametrize(
     ("probabilities", "labels"),
     [
