@@ -26,6 +26,7 @@ check: $(INSTALLED)
 benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.preparation_speed
 	$(BIN)/python -m benchmarks.training_speed
+	$(BIN)/python -m benchmarks.classification_speed
 	$(BIN)/python -m benchmarks.engine_overhead
 
 lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
