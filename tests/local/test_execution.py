@@ -286,3 +286,17 @@ def test_stopping_ends_the_jobs_and_is_recorded(machine, tmp_path):
     assert machine.store.all(PROCESSING_JOB)[0]["ProcessingJobStatus"] == "Stopped"
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
+
+
+def test_a_bug_in_a_runner_is_raised_and_nothing_stays_executing(machine):
+    execution, _ = machine.prepare(definition(processing("Break", "true")))
+
+    def broken(task, site):
+        raise ZeroDivisionError("a bug")
+
+    execution._runners = {"Processing": broken}
+    with pytest.raises(ZeroDivisionError):
+        execution.run()
+    record = machine.store.find(EXECUTION, execution.id)
+    assert record["PipelineExecutionStatus"] == "Failed"
+    assert "a bug" in record["FailureReason"]

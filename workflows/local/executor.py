@@ -101,6 +101,9 @@ class Execution:
         except KeyboardInterrupt:
             self._journal.execution(STOPPED, "stopped by the user")
             raise
+        except BaseException as bug:
+            self._journal.execution(FAILED, f"InternalError: {bug!r}")
+            raise
         return self._journal.execution(SUCCEEDED if reason is None else FAILED, reason)
 
     def _run_steps(self, pool: ThreadPoolExecutor) -> str | None:
