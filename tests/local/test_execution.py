@@ -1,5 +1,6 @@
 """Whole executions of small definitions: what runs, in which order, and what is recorded."""
 
+import contextlib
 import json
 import os
 import tarfile
@@ -32,6 +33,7 @@ from workflows.local.records import (
     PROCESSING_JOB,
     TRAINING_JOB,
 )
+from workflows.local.runners.table import RUNNERS
 
 OUT = "/opt/ml/processing/output/out"
 IN = "/opt/ml/processing/input"
@@ -286,6 +288,30 @@ def test_stopping_ends_the_jobs_and_is_recorded(machine, tmp_path):
     assert machine.store.all(PROCESSING_JOB)[0]["ProcessingJobStatus"] == "Stopped"
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
+
+
+def test_executions_that_register_at_once_get_versions_of_their_own(machine):
+    meeting = threading.Barrier(2)
+
+    def register_model(task, site):
+        result = RUNNERS["RegisterModel"](task, site)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            # Both have looked for the next version before either has taken it.
+            meeting.wait(timeout=20)
+        meeting.abort()
+        return result
+
+    text = definition(prepare(), train(), register("Register", "birds", "Train"))
+    executions = [machine.prepare(text)[0] for _ in range(2)]
+    for execution in executions:
+        execution._runners = {**RUNNERS, "RegisterModel": register_model}
+    threads = [threading.Thread(target=execution.run) for execution in executions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    packages = machine.store.all(MODEL_PACKAGE)
+    assert sorted(package["ModelPackageVersion"] for package in packages) == [1, 2]
 
 
 def test_a_bug_in_a_runner_is_raised_and_nothing_stays_executing(machine):

@@ -172,7 +172,7 @@ class Execution:
             if step.type == "Fail":
                 message = text_of(request.find("ErrorMessage"))
                 return FAILED, {"Fail": {"ErrorMessage": message}}, message, message
-            result = self._runners[step.type](self._task(step, request, fields), self._site)
+            result = self._make(step, self._task(step, request, fields))
         except StepFailed as failed:
             metadata = self._keep(failed.result) if failed.result else {}
             status = STOPPED if self._stopped.is_set() else FAILED
@@ -184,6 +184,15 @@ class Execution:
         metadata = self._keep(result)
         self._properties[step.name] = result.description
         return SUCCEEDED, metadata, result.name, None
+
+    def _make(self, step: Step, task: Task) -> Result:
+        result = self._runners[step.type](task, self._site)
+        while result.kind == MODEL_PACKAGE and not self._store.add(
+            result.kind, result.name, result.description, parent=result.parent
+        ):
+            # Another execution has taken this version number meanwhile.
+            result = self._runners[step.type](task, self._site)
+        return result
 
     def _decide(self, step: Step, request: Request) -> tuple[str, dict[str, JSON], str, str | None]:
         outcome = all(all_of(request.find("Conditions"), where=f"{step.where} Conditions"))

@@ -54,6 +54,15 @@ class Store:
                 (kind, name, parent, json.dumps(body)),
             )
 
+    def add(self, kind: str, name: str, body: Mapping[str, JSON], *, parent: str = "") -> bool:
+        """Create a record; False, and nothing changed, if there is one of this name."""
+        with self._connection() as connection:
+            cursor = connection.execute(
+                "INSERT OR IGNORE INTO records (kind, name, parent, body) VALUES (?, ?, ?, ?)",
+                (kind, name, parent, json.dumps(body)),
+            )
+            return cursor.rowcount > 0
+
     def find(self, kind: str, name: str) -> Record | None:
         """One record, or None."""
         rows = self._rows("SELECT body FROM records WHERE kind = ? AND name = ?", (kind, name))
