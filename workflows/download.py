@@ -32,7 +32,12 @@ ARCHIVES = {
         url="https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",
         file_name="CUB_200_2011.tgz",
         md5="97eceeb196236b17998738112f37df78",
-    )
+    ),
+    "caltech": Archive(
+        url="https://data.caltech.edu/records/nyy15-4j048/files/256_ObjectCategories.tar",
+        file_name="256_ObjectCategories.tar",
+        md5="67b4f42ca05d46448c6bb8ecd2220f6d",
+    ),
 }
 
 

@@ -27,7 +27,6 @@ class Detector:
         data = data_name(symbol)
         shape = (batch_size, 3, image_shape, image_shape)
         check_fit(symbol, weights, {data: shape})
-        self._batch_size = batch_size
         self._input = mx.nd.zeros(shape)
         args = {name: weights.args[name] for name in symbol.list_arguments() if name != data}
         aux = {name: weights.aux[name] for name in symbol.list_auxiliary_states()}

@@ -162,7 +162,11 @@ def test_the_endpoint_answers_the_readmes_client(folder, first_run):
         assert 0 <= row[1] <= 1
 
 
-def test_a_download_is_checked(folder, first_run):
+@pytest.mark.parametrize(
+    ("name", "md5"),
+    [("birds", "97eceeb196236b17998738112f37df78"), ("caltech", "67b4f42ca05d46448c6bb8ecd2220f6d")],
+)
+def test_a_download_is_checked(folder, first_run, name, md5):
     prepare_inputs(folder)
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder / "data"))
     handler.log_message = lambda *_: None
@@ -170,11 +174,11 @@ def test_a_download_is_checked(folder, first_run):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}/CUB_200_2011.tgz"
-        done = command(folder, "workflows download birds --output fetched", "--url", url)
+        done = command(folder, f"workflows download {name} --output fetched", "--url", url)
         server.shutdown()
         thread.join()
     # The drawn archive is not the published one.
-    assert (done.returncode, "not 97eceeb196236b17998738112f37df78" in done.stderr) == (2, True)
+    assert (done.returncode, f"not {md5}" in done.stderr) == (2, True)
 
 
 def test_every_command_of_the_readme_is_run_by_a_test():

@@ -9,11 +9,11 @@ import click
 from workflows.cli.common import json_option, print_json, say
 from workflows.definition.errors import WorkflowError
 
-SAMPLES = ("birds",)
+DATA_SETS = ("birds", "caltech")
 
 
 @click.command("sample")
-@click.argument("name", type=click.Choice(SAMPLES))
+@click.argument("name", type=click.Choice(DATA_SETS))
 @click.option(
     "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="A new folder."
 )
@@ -28,7 +28,7 @@ def sample_command(name: str, output: Path, as_json: bool) -> None:
 
 
 @click.command("download")
-@click.argument("name", type=click.Choice(("birds",)))
+@click.argument("name", type=click.Choice(DATA_SETS))
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Folder for the archive.")
 @click.option("--url", help="Another place that has the same archive.")
 @json_option

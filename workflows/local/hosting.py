@@ -45,10 +45,6 @@ class Hosts:
         """
         return self._server(endpoint).invoke(body, headers)
 
-    def start(self, endpoint: str) -> None:
-        """Have an endpoint's container ready for the first request."""
-        self._server(endpoint)
-
     def _server(self, endpoint: str) -> ModelServer:
         with self._lock:
             config = str(find_endpoint(self._store, endpoint)["EndpointConfigName"])

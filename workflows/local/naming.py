@@ -34,8 +34,3 @@ def job_name(execution_id: str, step: str) -> str:
     # Job names take letters, digits and hyphens; step names underscores too.
     middle = step.replace("_", "-")[: _JOB_NAME_LIMIT - len(head) - len(suffix) - 1].rstrip("-")
     return f"{head}{middle}-{suffix}"
-
-
-def last_part(arn: str) -> str:
-    """The name in an ARN; a name is returned as it is."""
-    return arn.rpartition("/")[2] if arn.startswith("arn:") else arn

@@ -4,7 +4,6 @@ from workflows.definition.model import JSON
 
 Record = dict[str, JSON]
 
-PIPELINE = "pipeline"
 EXECUTION = "pipeline-execution"
 EXECUTION_STEP = "pipeline-execution-step"
 PROCESSING_JOB = "processing-job"
