@@ -191,4 +191,5 @@ def test_every_command_of_the_readme_is_run_by_a_test():
         "workflows serve",
         "workflows serve --port 8080",
         "workflows download birds --output data",
+        "workflows download caltech --output data",
     }
