@@ -243,6 +243,7 @@ class Execution:
             records=lambda kind, parent: self._store.all(kind, parent=parent),
             arn=self._names.arn,
             now=now,
+            record=self._store.put,
             report=self._listener.log_line,
             metric=self._listener.metric,
             environment=place.environment,

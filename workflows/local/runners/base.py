@@ -8,6 +8,7 @@ from typing import Protocol
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
+from workflows.local.faults import Fault
 from workflows.local.images import ImageTable, StandIn
 from workflows.local.objects import Objects
 from workflows.local.records import Record
@@ -23,6 +24,7 @@ class Task:
     request: Request
     fields: Request  # of the step, beside its arguments
     folder: Path  # of its own; holds the container's tree and its log
+    fault: Fault | None = None  # that its job meets inside: spot-interruption, kill, timeout or exit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +42,17 @@ class Result:
 
 
 class StepFailed(WorkflowError):
-    """A step's own failure; `result` is the failed job, where one was made."""
+    """A step's own failure; `result` is the failed job, where one was made.
 
-    def __init__(self, reason: str, result: Result | None = None) -> None:
+    `exception_type` is that of retry policies, such as Step.THROTTLING; an algorithm's own failure has none
+    and is never tried again.
+    """
+
+    def __init__(
+        self, reason: str, result: Result | None = None, *, exception_type: str | None = None
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.result = reason, result
+        self.reason, self.result, self.exception_type = reason, result, exception_type
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +65,8 @@ class Site:
     records: Callable[[str, str], list[Record]]  # kind, parent -> records under it
     arn: Callable[[str, str], str]  # kind, name -> its ARN
     now: Callable[[], str]
+    # kind, name, Describe record -> what is known of a resource while its step still runs
+    record: Callable[[str, str, Record], None]
     report: Callable[[str, str], None]  # step, line of its log
     metric: Callable[[str, str, float], None]  # step, metric, value
     environment: Mapping[str, str] = field(default_factory=dict)  # settings that stand-ins read

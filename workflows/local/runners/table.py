@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from workflows.local.runners import endpoint, lambda_function, models, processing, training, transform
+from workflows.local.runners import endpoint, lambda_function, models, processing, training_job, transform
 from workflows.local.runners.base import Runner
 
 RUNNERS: Mapping[str, Runner] = {
     "Processing": processing.run,
-    "Training": training.run,
+    "Training": training_job.run,
     "Transform": transform.run,
     "Model": models.create_model,
     "RegisterModel": models.register_model,
