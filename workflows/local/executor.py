@@ -72,13 +72,13 @@ class Execution:
         self._properties: dict[str, JSON] = {}
         self._outcomes: dict[str, bool] = {}  # condition step -> outcome
         self._skipped: set[str] = set()
-        self._site = self._make_site(place)
         self.folder = store.home / "runs" / self.id
         pipeline_arn = self._names.arn("pipeline", pipeline_name)
         self._journal = Journal(
             store, plan, execution_id=self.id, pipeline_name=pipeline_name, pipeline_arn=pipeline_arn
         )
         self.arn = self._journal.arn
+        self._site = self._make_site(place)
         self._variables = {
             "PipelineName": pipeline_name,
             "PipelineArn": pipeline_arn,
@@ -243,6 +243,7 @@ class Execution:
             records=lambda kind, parent: self._store.all(kind, parent=parent),
             arn=self._names.arn,
             now=now,
+            execution_arn=self.arn,
             record=self._store.put,
             report=self._listener.log_line,
             metric=self._listener.metric,

@@ -65,6 +65,7 @@ class Site:
     records: Callable[[str, str], list[Record]]  # kind, parent -> records under it
     arn: Callable[[str, str], str]  # kind, name -> its ARN
     now: Callable[[], str]
+    execution_arn: str
     # kind, name, Describe record -> what is known of a resource while its step still runs
     record: Callable[[str, str, Record], None]
     report: Callable[[str, str], None]  # step, line of its log
