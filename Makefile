@@ -7,7 +7,7 @@ SAMPLE = $(abspath $(or $(WORKFLOWS_HOME),.workflows))/samples/birds/CUB_200_201
 # One picture of each species that was not trained on.
 FIRST_HELD_OUT = NR == FNR { held[$$1] = !$$2; next } held[$$1] { split($$2, part, "/"); if (!seen[part[1]]++) print $$2 }
 
-.PHONY: run test check benchmarks lock clean
+.PHONY: run test check chaos benchmarks lock clean
 
 run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
 	$(BIN)/workflows run birds-detection --profile sample
@@ -23,11 +23,16 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+chaos: $(INSTALLED)  ## kill runs at 60 random moments, resume them, compare with an undisturbed run
+	$(BIN)/python -m tests.chaos.storm --moments 60
+
 benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.preparation_speed
 	$(BIN)/python -m benchmarks.training_speed
 	$(BIN)/python -m benchmarks.classification_speed
 	$(BIN)/python -m benchmarks.engine_overhead
+	$(BIN)/python -m benchmarks.steps
+	$(BIN)/python -m benchmarks.channel_without_copy
 
 lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-header \

@@ -74,7 +74,7 @@ def run_pipeline(home: Path) -> float:
     loaded = load(pipeline())
     images = ImageTable(TOY_IMAGES)
     started = time.perf_counter()
-    planned = plan(loaded, bind(loaded, {}), images=images, functions=(), step_types=frozenset(RUNNERS))
+    planned = plan(loaded, bind(loaded, {}), images=images, functions={}, step_types=frozenset(RUNNERS))
     place = Place(region="us-east-1", account="000000000000", images=images)
     execution = Execution(
         planned, pipeline_name="toys", store=Store(home), runners=RUNNERS, place=place, listener=_Silent()

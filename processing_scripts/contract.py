@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -81,16 +82,57 @@ def input_data_config() -> dict[str, Mapping[str, str]]:
 
 
 def current_host() -> str:
-    """This host's name in the job, such as algo-1."""
+    """This host's name in the training job, such as algo-1."""
     path = root() / "input" / "config" / "resourceconfig.json"
     return str(_read_object(path)["current_host"]) if path.is_file() else "algo-1"
 
 
 def hosts() -> list[str]:
-    """The names of all hosts of the job, sorted; one name where the job does not tell."""
+    """The names of all hosts of the training job, sorted; one name where the job does not tell."""
     path = root() / "input" / "config" / "resourceconfig.json"
     named = _read_object(path).get("hosts") if path.is_file() else None
     return sorted(map(str, named)) if isinstance(named, list) else [current_host()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """One instance of a processing job; all of them run the same command side by side, and share no disk."""
+
+    index: int  # from 0, in the order of the hosts' names
+    count: int
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the instance that does what one has to do for all."""
+        return self.index == 0
+
+
+def processing_host() -> Host:
+    """Which instance of a processing job this is; the only one where the job does not tell.
+
+    Raises:
+        JobError: the file that tells is malformed.
+    """
+    path = root() / "config" / "resourceconfig.json"
+    if not path.is_file():
+        return Host(index=0, count=1)
+    config = _read_object(path)
+    name, named = config.get("current_host"), config.get("hosts")
+    if not isinstance(named, list) or name not in named or len(set(map(str, named))) < len(named):
+        raise JobError(f"{path}: current_host {name!r} is not one of the different hosts {named!r}")
+    # The service sorts them, but every instance must count alike whatever writes the file.
+    return Host(index=sorted(map(str, named)).index(str(name)), count=len(named))
+
+
+def refuse_several_instances(job: str) -> None:
+    """End a job that cannot share its work.
+
+    Raises:
+        JobError: it runs on more than one instance.
+    """
+    count = processing_host().count
+    if count > 1:
+        raise JobError(f"{job} runs on one instance, not on {count}; set the step's InstanceCount to 1")
 
 
 def run_training(job: Callable[[], None]) -> int:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -49,30 +48,27 @@ class OutputTree:
         self._staged[relative] = staged
         return staged
 
-    def digests(self) -> dict[str, dict[str, int | str]]:
-        """Size and SHA-256 of every staged file, by its relative name."""
-        return {relative: describe(self._staged[relative]) for relative in sorted(self._staged)}
+    def commit(self, manifest: str) -> None:
+        """Put every staged file in its place, and last the manifest.
 
-    def commit(self, report_name: str, report: Mapping[str, object]) -> None:
-        """Put every staged file in its place, the report last.
-
-        The report's "outputs" lists the files, so that the next run knows which ones are stale.
+        The manifest's "outputs" has size and SHA-256 of every file by its relative name, so that the next
+        run knows which ones are stale.
         """
-        outputs = self.digests()
-        staged_report = self.stage(report_name)
-        write_json(staged_report, {**report, "outputs": outputs})
-        stale = self._listed_by(self._root / report_name) - set(outputs)
+        outputs = {relative: describe(self._staged[relative]) for relative in sorted(self._staged)}
+        staged_manifest = self.stage(manifest)
+        write_json(staged_manifest, {"outputs": outputs})
+        stale = self._listed_by(self._root / manifest) - set(outputs)
         for relative, staged in list(self._staged.items()):
-            if relative != report_name:
+            if relative != manifest:
                 staged.replace(self._root / relative)
         for relative in stale:
             self._remove(relative)
-        staged_report.replace(self._root / report_name)
+        staged_manifest.replace(self._root / manifest)
         self._staged.clear()
 
-    def _listed_by(self, report: Path) -> set[str]:
+    def _listed_by(self, manifest: Path) -> set[str]:
         try:
-            outputs = json.loads(report.read_bytes())["outputs"]
+            outputs = json.loads(manifest.read_bytes())["outputs"]
             return {relative for relative in outputs if is_safe_relative(relative)}
         except (OSError, ValueError, KeyError, TypeError):
             return set()  # no run before this one, or a file of somebody else's

@@ -1,13 +1,21 @@
-"""Decoding, resizing and encoding many pictures in several processes, in order and in bounded memory."""
+"""Checking, or decoding, resizing and encoding many pictures in several processes, in order."""
 
 import hashlib
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
 from processing_scripts.parallel import map_in_order
-from processing_scripts.vision.images import ImageError, decode_image, encode_jpeg, resize_shorter_side
+from processing_scripts.vision.images import (
+    ImageError,
+    check_image,
+    decode_image,
+    encode_jpeg,
+    resize_shorter_side,
+    scaled_size,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +26,21 @@ class Encoding:
     quality: int  # JPEG, 1 to 100
 
 
+class Work(Enum):
+    """What is to be found out or made of a picture; its digest always is."""
+
+    DIGEST = auto()
+    CHECK = auto()  # whether it could be encoded
+    ENCODE = auto()
+    ENCODE_WITH_MIRROR = auto()  # and its mirror image
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A picture to encode, and whether its mirror image is wanted too."""
+    """A picture, and what to do with it."""
 
     source: Path
-    mirrored: bool
+    work: Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +58,7 @@ class Encoded:
 def encode_pictures(
     requests: Sequence[Request], encoding: Encoding, *, workers: int
 ) -> Generator[Encoded, None, None]:
-    """Encode the pictures; results come in the order of the requests and do not depend on `workers`.
+    """Do what is requested; results come in the order of the requests and do not depend on `workers`.
 
     A picture that cannot be decoded yields its fault; the caller knows how many of those are too many.
 
@@ -49,20 +66,31 @@ def encode_pictures(
         FileNotFoundError: a picture is missing.
         JobError: the system ended a worker process.
     """
-    return map_in_order(partial(_encode, encoding=encoding), requests, workers=workers)
+    return map_in_order(partial(_process, encoding=encoding), requests, workers=workers)
 
 
-def _encode(request: Request, encoding: Encoding) -> Encoded:
+def _process(request: Request, encoding: Encoding) -> Encoded:
     data = request.source.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     try:
-        pixels = decode_image(data, source=str(request.source))
-        resized = resize_shorter_side(pixels, encoding.shorter_side) if encoding.shorter_side else pixels
-        original = encode_jpeg(resized, quality=encoding.quality)
-        mirrored = encode_jpeg(resized[:, ::-1], quality=encoding.quality) if request.mirrored else b""
+        if request.work is Work.DIGEST:
+            return Encoded(source_sha256=digest)
+        if request.work is Work.CHECK:
+            width, height = check_image(data, source=str(request.source))
+            scaled_size(width, height, encoding.shorter_side)
+            return Encoded(source_sha256=digest)
+        return _encode(request, encoding, data, digest)
     except ImageError as error:
         return Encoded(source_sha256=digest, fault=error.fault)
     except ValueError as error:
         return Encoded(source_sha256=digest, fault=str(error))
-    height, width = resized.shape[:2]
+
+
+def _encode(request: Request, encoding: Encoding, data: bytes, digest: str) -> Encoded:
+    pixels = resize_shorter_side(decode_image(data, source=str(request.source)), encoding.shorter_side)
+    original = encode_jpeg(pixels, quality=encoding.quality)
+    mirrored = b""
+    if request.work is Work.ENCODE_WITH_MIRROR:
+        mirrored = encode_jpeg(pixels[:, ::-1], quality=encoding.quality)
+    height, width = pixels.shape[:2]
     return Encoded(original=original, mirrored=mirrored, source_sha256=digest, width=width, height=height)

@@ -11,6 +11,11 @@ class Unreadable:
         self._max_share = max_share
         self.faults: dict[str, str] = {}  # path -> fault
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more picture may be left out."""
+        return not self._is_too_many(len(self.faults) + 1)
+
     def add(self, path: str, fault: str) -> None:
         """Leave a picture out.
 
@@ -18,8 +23,11 @@ class Unreadable:
             JobError: the share of such pictures is now larger than allowed.
         """
         self.faults[path] = fault
-        if len(self.faults) / self._pictures > self._max_share:
+        if self._is_too_many(len(self.faults)):
             raise JobError(
                 f"{path}: {fault}; {len(self.faults)} of {self._pictures} pictures cannot be used, more than "
                 f"--max-unreadable-share {self._max_share:g} allows"
             )
+
+    def _is_too_many(self, count: int) -> bool:
+        return count / self._pictures > self._max_share

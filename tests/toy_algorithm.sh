@@ -1,16 +1,44 @@
 #!/bin/sh
-# An algorithm image in miniature. train: copies the channel into the model and logs a metric for each epoch.
+# An algorithm image in miniature. train: copies the channel into the model and logs a metric for each epoch;
+# with the hyperparameter `epochs` it counts so far, with a checkpoint after each, and goes on from its last one;
+# after the second it waits while the file `wait_while` is there.
 # serve: answers /ping, and /invocations with the model's text and the request's body.
 python=$1
 case $2 in
 train)
-    "$python" - <<'PYTHON'
-import json, os, pathlib, sys
+    exec "$python" - <<'PYTHON'
+import json, os, pathlib, signal, sys, time
 root = pathlib.Path(os.environ.get("OPT_ML", "/opt/ml"))
 settings = json.loads((root / "input/config/hyperparameters.json").read_text())
 if "fail" in settings:
     (root / "output/failure").write_text(settings["fail"])
     sys.exit(3)
+checkpoints = root / "checkpoints"
+
+def end(*_):
+    (checkpoints / "notice").write_text("SIGTERM")
+    sys.exit(143)
+
+def count(epochs):
+    signal.signal(signal.SIGTERM, end)
+    latest, state = checkpoints / "latest.json", {"epoch": 0, "sum": 0}
+    if latest.exists():
+        state = json.loads(latest.read_text())
+    started = state["epoch"]
+    while state["epoch"] < epochs:
+        time.sleep(float(settings.get("pause", "0")))
+        epoch = state["epoch"] + 1
+        state = {"epoch": epoch, "sum": state["sum"] * 31 + epoch}
+        partial = checkpoints / "partial"
+        partial.write_text(json.dumps(state))
+        partial.replace(latest)
+        print(f"counted {epoch}, started after {started}")
+        while epoch == 2 and pathlib.Path(settings.get("wait_while", "")).is_file():
+            time.sleep(0.02)
+    (root / "model/count.json").write_text(json.dumps(state))
+
+if "epochs" in settings:
+    count(int(settings["epochs"]))
 for epoch, value in enumerate(settings.get("map", "0.1,0.9").split(",")):
     print(f"epoch {epoch}: validation mAP=({value})")
 text = "".join(path.read_text() for path in sorted((root / "input/data/train").iterdir()))

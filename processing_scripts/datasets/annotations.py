@@ -28,6 +28,16 @@ class Entry:
     original: DetectionRow
     flipped: DetectionRow
 
+    @property
+    def index(self) -> int:
+        """Of the picture, among the chosen ones."""
+        return self.original.index
+
+    @property
+    def path(self) -> str:
+        """Below the folder of pictures, with "/"."""
+        return self.original.path
+
 
 @dataclass(frozen=True, kw_only=True)
 class Annotations:

@@ -1,6 +1,5 @@
 """What prepare_classification reports, whatever its input was."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,6 @@ from processing_scripts.outputs import OutputTree
 from processing_scripts.vision.drawing import GridRow, Thumbnail, draw_grid, readable_name
 from processing_scripts.vision.images import decode_image
 
-REPORT = "report/report.json"
 PICTURE = "report/classes.png"
 GRID_ROWS, GRID_COLUMNS, GRID_CELL = 12, 6, (150, 150)
 
@@ -30,6 +28,7 @@ class Prepared:
 
     source: str
     classes: list[ClassCount]
+    examples: list[tuple[int, Path]]  # label and file of every held-out picture
     settings: dict[str, object]
     inputs: dict[str, object]
     skipped: dict[str, str]  # path -> fault
@@ -47,13 +46,25 @@ class Prepared:
 
 
 def report(prepared: Prepared) -> dict[str, object]:
-    """What later steps and people want to know; no times and no paths of this machine."""
+    """What later steps want to know; no times and no paths of this machine."""
     counts = {"num_classes": len(prepared.classes), "num_training_samples": prepared.training}
     return {
         # SageMaker takes hyperparameters as strings only.
         "hyperparameters": {name: str(count) for name, count in counts.items()},
         **counts,
         "class_names": [single.name for single in prepared.classes],
+        "splits": {"train": prepared.training, "validation": prepared.validation},
+        "source": prepared.source,
+        "settings": prepared.settings,
+        "skipped": len(prepared.skipped),
+        "strays": len(prepared.strays),
+        "inputs": prepared.inputs,
+    }
+
+
+def details(prepared: Prepared) -> dict[str, object]:
+    """What people want to know of classes and pictures."""
+    return {
         "classes": [
             {
                 "id": label,
@@ -64,22 +75,16 @@ def report(prepared: Prepared) -> dict[str, object]:
             }
             for label, single in enumerate(prepared.classes)
         ],
-        "splits": {"train": prepared.training, "validation": prepared.validation},
-        "source": prepared.source,
-        "settings": prepared.settings,
         "skipped": [{"path": path, "fault": fault} for path, fault in sorted(prepared.skipped.items())],
-        "strays": {"count": len(prepared.strays), "paths": list(prepared.strays)},
-        "inputs": prepared.inputs,
+        "strays": list(prepared.strays),
     }
 
 
-def draw_classes(
-    classes: Sequence[ClassCount], examples: Sequence[tuple[int, Path]], outputs: OutputTree
-) -> None:
-    """Draw some held-out pictures, given as label and file, of the first classes into the report folder."""
+def draw_classes(prepared: Prepared, outputs: OutputTree) -> None:
+    """Draw some held-out pictures of the first classes into the report folder."""
     rows = []
-    for label, single in list(enumerate(classes))[:GRID_ROWS]:
-        mine = [path for of_class, path in examples if of_class == label][:GRID_COLUMNS]
+    for label, single in list(enumerate(prepared.classes))[:GRID_ROWS]:
+        mine = [path for of_class, path in prepared.examples if of_class == label][:GRID_COLUMNS]
         rows.append(
             GridRow(
                 name=readable_name(single.name),

@@ -22,7 +22,6 @@ from processing_scripts import contract
 from processing_scripts.contract import JobError
 from processing_scripts.jobs.arguments import JobParser, positive, share
 from processing_scripts.jobs.evaluation import (
-    EVALUATION,
     TRUTH_LIST,
     check_truth,
     class_names,
@@ -34,6 +33,7 @@ from processing_scripts.jobs.evaluation import (
     read_answer,
     read_picture,
     save_png,
+    write_evaluation,
 )
 from processing_scripts.outputs import OutputTree
 from processing_scripts.progress import tell, with_progress
@@ -95,8 +95,9 @@ def evaluate(settings: Settings) -> None:
     """Do the whole job.
 
     Raises:
-        JobError: an input is missing or malformed.
+        JobError: an input is missing or malformed, or the job runs on several instances.
     """
+    contract.refuse_several_instances("evaluate_classification")
     names = class_names(settings.report / "report.json")
     rows = _read_truth(settings.lists / TRUTH_LIST, len(names))
     held_out = HeldOut(
@@ -113,7 +114,7 @@ def evaluate(settings: Settings) -> None:
         save_png(confusion, outputs.stage("pictures/confusion_matrix.png"))
         save_png(_draw_examples(held_out, settings.images), outputs.stage("pictures/examples.png"))
         evaluation = _evaluation(scores, names)
-        outputs.commit(EVALUATION, evaluation | ({"comparison": comparison} if comparison else {}))
+        write_evaluation(evaluation | ({"comparison": comparison} if comparison else {}), outputs)
     if comparison:
         tell(describe_comparison(comparison))
     tell(f"accuracy {scores.accuracy:.4f} over {scores.images} pictures")

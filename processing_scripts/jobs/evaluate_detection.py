@@ -22,7 +22,6 @@ from processing_scripts import contract
 from processing_scripts.contract import JobError
 from processing_scripts.jobs.arguments import JobParser, share
 from processing_scripts.jobs.evaluation import (
-    EVALUATION,
     TRUTH_LIST,
     check_truth,
     class_names,
@@ -34,6 +33,7 @@ from processing_scripts.jobs.evaluation import (
     read_answer,
     read_picture,
     save_png,
+    write_evaluation,
 )
 from processing_scripts.outputs import OutputTree
 from processing_scripts.progress import tell, with_progress
@@ -105,8 +105,9 @@ def evaluate(settings: Settings) -> None:
     """Do the whole job.
 
     Raises:
-        JobError: an input is missing or malformed.
+        JobError: an input is missing or malformed, or the job runs on several instances.
     """
+    contract.refuse_several_instances("evaluate_detection")
     names = class_names(settings.report / "report.json")
     rows = _read_truth(settings.lists / TRUTH_LIST, len(names))
     predictions = _read_predictions(settings.predictions, rows, len(names))
@@ -128,7 +129,7 @@ def evaluate(settings: Settings) -> None:
         save_png(_draw_detections(samples, names, settings), outputs.stage("pictures/detections.png"))
         save_png(_draw_curves(scores, names), outputs.stage("pictures/precision_recall.png"))
         evaluation = _evaluation(scores, names, len(samples), settings)
-        outputs.commit(EVALUATION, evaluation | ({"comparison": comparison} if comparison else {}))
+        write_evaluation(evaluation | ({"comparison": comparison} if comparison else {}), outputs)
     if comparison:
         tell(describe_comparison(comparison))
     tell(f"mean average precision {scores.mean_average_precision:.4f} over {len(samples)} pictures")

@@ -11,10 +11,11 @@ from PIL import Image
 
 from processing_scripts import contract
 from processing_scripts.contract import JobError
-from processing_scripts.outputs import is_safe_relative, read_json_object
+from processing_scripts.outputs import OutputTree, is_safe_relative, read_json_object, write_json
 from processing_scripts.vision.images import Pixels, decode_image
 
 EVALUATION = "evaluation/evaluation.json"
+OUTPUTS = "evaluation/outputs.json"
 TRUTH_LIST = "validation.lst"
 # A drop of just the allowed size must pass although 0.9 - 0.85 is a little more than 0.05 to a computer;
 # one picture more or less moves a metric by far more than this.
@@ -121,3 +122,9 @@ def save_png(picture: Image.Image, path: Path) -> None:
     """Write a picture; the file appears whole or not at all."""
     with contract.published(path) as file:
         picture.save(file, format="PNG")
+
+
+def write_evaluation(evaluation: Mapping[str, object], outputs: OutputTree) -> None:
+    """Write the report of an evaluation, and put all outputs in their places."""
+    write_json(outputs.stage(EVALUATION), evaluation)
+    outputs.commit(OUTPUTS)

@@ -7,14 +7,17 @@ one's own, or ready record files, *train*.rec and *val*.rec with an optional cla
 
     train/train.rec             in random order, as the algorithm reads it
     validation/validation.rec   validation_images/ (the held-out files, untouched)
-    lists/ (.lst and .idx)      report/report.json, report/classes.png
+    lists/ (.lst and .idx)      report/report.json, details.json, outputs.json, classes.png
 
 Ready record files are checked and passed on unchanged; of lists they get validation.lst alone, because
 records carry no file names.
+
+On several instances .rec and .idx files come in parts, train-00001-of-00002.rec and so on, which
+processing_scripts.jobs.join_records puts together; report/outputs.json comes in as many parts as there are
+instances. Ready record files are passed on whole.
 """
 
 import contextlib
-import hashlib
 import os
 import sys
 import tempfile
@@ -23,10 +26,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from processing_scripts import contract
-from processing_scripts.contract import JobError
+from processing_scripts.contract import Host, JobError
 from processing_scripts.datasets import archive, folders, ready_records
 from processing_scripts.datasets.folders import ClassTree, Picture, SplitRule
 from processing_scripts.datasets.ready_records import ReadyRecords
@@ -39,13 +40,21 @@ from processing_scripts.jobs.arguments import (
     share,
     whole_number,
 )
-from processing_scripts.jobs.classification_report import REPORT, ClassCount, Prepared, draw_classes, report
-from processing_scripts.outputs import OutputTree, copy_file, describe, write_text
-from processing_scripts.packing import Encoding, Request, encode_pictures
-from processing_scripts.progress import tell, with_progress
+from processing_scripts.jobs.classification_records import checked_labels, in_writing_order, pack, pass_on
+from processing_scripts.jobs.classification_report import (
+    ClassCount,
+    Prepared,
+    details,
+    draw_classes,
+    report,
+)
+from processing_scripts.jobs.preparation import commit, copy_held_out, tell_done, write_list, write_report
+from processing_scripts.outputs import OutputTree, describe
+from processing_scripts.packing import Encoding
+from processing_scripts.progress import tell
+from processing_scripts.sharing import Packed, Packing, Split
 from processing_scripts.unreadable import Unreadable
 from processing_scripts.vision.lists import ClassificationRow
-from processing_scripts.vision.recordio import IndexedRecordWriter, pack_image_record
 
 ARCHIVE = f"{folders.CALTECH}.tar"
 
@@ -94,20 +103,21 @@ def parse(arguments: Sequence[str] | None) -> Settings:
 
 
 def prepare(settings: Settings) -> None:
-    """Do the whole job.
+    """Do the whole job, or this instance's share of it.
 
     Raises:
         JobError: something is wrong with the input, or the disk is full.
     """
+    host = contract.processing_host()
     with OutputTree(settings.output) as outputs:
         ready = ready_records.find(settings.input)
         if ready:
-            prepared = _pass_on(ready, settings, outputs)
+            counts = _pass_on(ready, settings, outputs, host)
         else:
             with _class_folders(settings.input) as root:
-                prepared = _pack_tree(folders.scan(root), settings, outputs)
-        outputs.commit(REPORT, report(prepared))
-    tell(f"done: {prepared.training} training and {prepared.validation} validation pictures")
+                counts = _pack_tree(folders.scan(root), settings, outputs, host)
+        commit(outputs, host)
+    tell_done(*counts, host)
 
 
 @contextlib.contextmanager
@@ -136,24 +146,81 @@ def _is_wanted(member: str) -> bool:
     return member.split("/")[0] == folders.CALTECH
 
 
-def _pack_tree(tree: ClassTree, settings: Settings, outputs: OutputTree) -> Prepared:
+# Pictures for training and held-out ones.
+Counts = tuple[int, int]
+
+
+def _pass_on(ready: ReadyRecords, settings: Settings, outputs: OutputTree, host: Host) -> Counts:
+    """Check ready record files and hand them on; nothing is encoded, so there is nothing to share."""
+    if not host.is_first:
+        return 0, 0
+    shape, workers = settings.image_shape, settings.workers
+    train = checked_labels(ready.train, shape, workers)
+    validation = checked_labels(ready.validation, shape, workers)
+    ready_records.check_classes(ready, train, validation)
+    names = ready_records.class_names(ready, len(train))
+    rows, files = pass_on(ready, outputs)
+    write_list(outputs, "validation", rows)
+    prepared = Prepared(
+        source="ready records",
+        classes=[
+            ClassCount(
+                name=name,
+                folder=ready_records.folder_of(label),
+                train=train[label],
+                validation=validation[label],
+            )
+            for label, name in enumerate(names)
+        ],
+        examples=[(row.label, file) for row, file in zip(rows, files, strict=True)],
+        settings={"image_shape": str(shape)},
+        inputs={path.name: describe(path)["sha256"] for path in ready.files},
+        skipped={},
+        strays=(),
+    )
+    _describe(prepared, outputs)
+    return prepared.training, prepared.validation
+
+
+def _pack_tree(tree: ClassTree, settings: Settings, outputs: OutputTree, host: Host) -> Counts:
+    """Pack this instance's share of the pictures; the first one also describes the whole data set."""
     rule = SplitRule(
         training_per_class=settings.training_per_class, train_ratio=settings.train_ratio, seed=settings.seed
     )
-    pictures = folders.draw_split(tree.classes, rule)
+    pictures = in_writing_order(folders.draw_split(tree.classes, rule), settings.seed)
     if tree.strays:
         tell(f"{len(tree.strays)} entries are no pictures of a class: {folders.named(tree.strays)}")
-    unreadable = Unreadable(pictures=len(pictures), max_share=settings.max_unreadable_share)
-    packed = _pack(tree, _in_writing_order(pictures, settings.seed), settings, outputs, unreadable)
-    classes = _count(tree, packed)
-    _write_lists(packed, outputs)
-    for picture in with_progress(packed.validation, phase="copy", total=len(packed.validation)):
-        copy_file(tree.root / picture.path, outputs.stage(f"validation_images/{picture.path}"))
-    examples = [(picture.label, tree.root / picture.path) for picture in packed.validation]
-    draw_classes(classes, examples, outputs)
+    packing = Packing(
+        host=host,
+        encoding=Encoding(shorter_side=settings.resize, quality=settings.quality),
+        workers=settings.workers,
+        unreadable=Unreadable(pictures=len(pictures), max_share=settings.max_unreadable_share),
+    )
+    packed = pack(tree, pictures, outputs, packing, settings.image_shape)
+    if host.is_first:
+        _write_lists(packed.known, outputs)
+        _describe(_prepared(tree, packed, packing.unreadable, settings), outputs)
+    held_out = packed.here.validation
+    copy_held_out([(picture.path, tree.root / picture.path) for picture in held_out], outputs)
+    return len(packed.here.training), len(held_out)
+
+
+def _write_lists(packed: Split[Picture], outputs: OutputTree) -> None:
+    for name, pictures in (("train", packed.training), ("validation", packed.validation)):
+        rows = [
+            ClassificationRow(index=picture.index, label=picture.label, path=picture.path)
+            for picture in pictures
+        ]
+        write_list(outputs, name, rows)
+
+
+def _prepared(
+    tree: ClassTree, packed: Packed[Picture], unreadable: Unreadable, settings: Settings
+) -> Prepared:
     return Prepared(
         source="class folders",
-        classes=classes,
+        classes=_count(tree, packed.known),
+        examples=[(picture.label, tree.root / picture.path) for picture in packed.known.validation],
         settings=_described(settings),
         inputs={"pictures": packed.sources_sha256},
         skipped=unreadable.faults,
@@ -161,74 +228,7 @@ def _pack_tree(tree: ClassTree, settings: Settings, outputs: OutputTree) -> Prep
     )
 
 
-def _in_writing_order(pictures: list[Picture], seed: int) -> list[Picture]:
-    """Training pictures mixed, because the algorithm reads them in the file's order; then validation."""
-    training = [picture for picture in pictures if picture.is_training]
-    order = np.random.default_rng(seed).permutation(len(training)).tolist()
-    return [training[position] for position in order] + [
-        picture for picture in pictures if not picture.is_training
-    ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Packed:
-    """What went into the record files, in their order."""
-
-    training: list[Picture]
-    validation: list[Picture]
-    sources_sha256: str  # over the lines "sha256 path" of all source files
-
-
-def _pack(
-    tree: ClassTree,
-    pictures: list[Picture],
-    settings: Settings,
-    outputs: OutputTree,
-    unreadable: Unreadable,
-) -> Packed:
-    """Decode every picture once and write both record files."""
-    requests = [Request(source=tree.root / picture.path, mirrored=False) for picture in pictures]
-    encoding = Encoding(shorter_side=settings.resize, quality=settings.quality)
-    kept: list[Picture] = []
-    sources = hashlib.sha256()
-    with (
-        contextlib.closing(encode_pictures(requests, encoding, workers=settings.workers)) as results,
-        _record_file(outputs, "train") as train,
-        _record_file(outputs, "validation") as validation,
-    ):
-        progress = with_progress(results, phase="pack", total=len(pictures))
-        for picture, encoded in zip(pictures, progress, strict=True):
-            sources.update(f"{encoded.source_sha256} {picture.path}\n".encode())
-            if encoded.fault:
-                unreadable.add(picture.path, encoded.fault)
-                continue
-            size = (encoded.width, encoded.height)
-            _check_size(picture.path, size, settings.image_shape, remedy="use --resize or leave it out")
-            record = pack_image_record(picture.label, picture.index, encoded.original)
-            (train if picture.is_training else validation).write(picture.index, record)
-            kept.append(picture)
-    return Packed(
-        training=[picture for picture in kept if picture.is_training],
-        validation=[picture for picture in kept if not picture.is_training],
-        sources_sha256=sources.hexdigest(),
-    )
-
-
-def _record_file(outputs: OutputTree, name: str) -> IndexedRecordWriter:
-    return IndexedRecordWriter(outputs.stage(f"{name}/{name}.rec"), outputs.stage(f"lists/{name}.idx"))
-
-
-def _check_size(name: str, size: tuple[int, int], shape: ImageShape, *, remedy: str) -> None:
-    """The algorithm fails on a picture that its input cannot be cut out of, after hours perhaps."""
-    width, height = size
-    if not shape.fits_into(width=width, height=height):
-        raise JobError(
-            f"{name}: has {width} x {height} pixels, less than the {shape.width} x {shape.height} of "
-            f"--image-shape {shape}; {remedy}, or choose a smaller --image-shape"
-        )
-
-
-def _count(tree: ClassTree, packed: Packed) -> list[ClassCount]:
+def _count(tree: ClassTree, packed: Split[Picture]) -> list[ClassCount]:
     training = Counter(picture.label for picture in packed.training)
     validation = Counter(picture.label for picture in packed.validation)
     for label, single in enumerate(tree.classes):
@@ -243,63 +243,9 @@ def _count(tree: ClassTree, packed: Packed) -> list[ClassCount]:
     ]
 
 
-def _write_lists(packed: Packed, outputs: OutputTree) -> None:
-    for name, pictures in (("train", packed.training), ("validation", packed.validation)):
-        rows = [
-            ClassificationRow(index=picture.index, label=picture.label, path=picture.path)
-            for picture in pictures
-        ]
-        _write_list(outputs, name, rows)
-
-
-def _write_list(outputs: OutputTree, name: str, rows: Sequence[ClassificationRow]) -> None:
-    write_text(outputs.stage(f"lists/{name}.lst"), "".join(row.line() for row in rows))
-
-
-def _pass_on(ready: ReadyRecords, settings: Settings, outputs: OutputTree) -> Prepared:
-    """Check ready record files and hand them on as they are, the held-out pictures as files too."""
-    train = _checked_labels(ready.train, settings)
-    validation = _checked_labels(ready.validation, settings)
-    ready_records.check_classes(ready, train, validation)
-    names = ready_records.class_names(ready, len(train))
-    copy_file(ready.train, outputs.stage("train/train.rec"))
-    copy_file(ready.validation, outputs.stage("validation/validation.rec"))
-    rows, examples = [], []
-    for position, (label, path, image) in enumerate(ready_records.pictures(ready.validation)):
-        staged = outputs.stage(f"validation_images/{path}")
-        with contract.published(staged) as file:
-            file.write(image)
-        rows.append(ClassificationRow(index=position, label=label, path=path))
-        examples.append((label, staged))
-    _write_list(outputs, "validation", rows)
-    classes = [
-        ClassCount(
-            name=name, folder=ready_records.folder_of(label), train=train[label], validation=validation[label]
-        )
-        for label, name in enumerate(names)
-    ]
-    draw_classes(classes, examples, outputs)
-    return Prepared(
-        source="ready records",
-        classes=classes,
-        settings={"image_shape": str(settings.image_shape)},
-        inputs={path.name: describe(path)["sha256"] for path in ready.files},
-        skipped={},
-        strays=(),
-    )
-
-
-def _checked_labels(path: Path, settings: Settings) -> Counter[int]:
-    """How many records every class has."""
-    labels: Counter[int] = Counter()
-    for number, record in enumerate(ready_records.inspect(path, workers=settings.workers), start=1):
-        where = f"{path}: record {number}"
-        if record.fault:
-            raise JobError(f"{where}: {record.fault}; pack the file again")
-        size = (record.width, record.height)
-        _check_size(where, size, settings.image_shape, remedy="pack the file again from larger pictures")
-        labels[record.label] += 1
-    return labels
+def _describe(prepared: Prepared, outputs: OutputTree) -> None:
+    draw_classes(prepared, outputs)
+    write_report(report(prepared), details(prepared), outputs)
 
 
 def _described(settings: Settings) -> dict[str, object]:

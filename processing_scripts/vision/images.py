@@ -5,6 +5,7 @@ picture turned for display would no longer fit its boxes.
 """
 
 import io
+import math
 import warnings
 from typing import BinaryIO
 
@@ -69,19 +70,48 @@ def decode_image(data: bytes, *, source: str) -> Pixels:
     Raises:
         ImageError: not a picture, too large, cut short, or not decodable.
     """
-    width, height = read_size(io.BytesIO(data), source=source)
+    return _decode(data, _size_of_whole(data, source), cv2.IMREAD_COLOR, shrink=1, source=source)
+
+
+def check_image(data: bytes, *, source: str) -> tuple[int, int]:
+    """Width and height of a file that `decode_image` decodes; takes about half its time for a JPEG file.
+
+    The decoder is asked for an eighth of each side. It reads every byte all the same, and so finds what
+    would stop it; what it skips is arithmetic that cannot fail.
+
+    Raises:
+        ImageError: the one that `decode_image` raises.
+    """
+    size = _size_of_whole(data, source)
+    if data.startswith(_PNG_SIGNATURE):
+        # OpenCV decodes a PNG file whole before it makes it smaller.
+        _decode(data, size, cv2.IMREAD_COLOR, shrink=1, source=source)
+    else:
+        _decode(data, size, cv2.IMREAD_REDUCED_COLOR_8, shrink=8, source=source)
+    return size
+
+
+def _size_of_whole(data: bytes, source: str) -> tuple[int, int]:
+    """Width and height that the header of a file says, whose end is there."""
+    size = read_size(io.BytesIO(data), source=source)
     # OpenCV fills the missing part of a truncated file with grey and reports success.
     if not _has_end(data):
         raise ImageError(source, "is cut short")
+    return size
+
+
+def _decode(data: bytes, size: tuple[int, int], mode: int, *, shrink: int, source: str) -> Pixels:
+    """The pixels of a picture of that width and height, each side divided by `shrink` and rounded up."""
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise ImageError(source, f"cannot be decoded: {error.err}") from None
     # OpenCV returns None for what it cannot read, which its type stubs leave out.
     if not isinstance(pixels, np.ndarray):
         raise ImageError(source, "cannot be decoded")
-    if pixels.shape != (height, width, 3):
-        raise ImageError(source, f"says {width} x {height} pixels, has {pixels.shape[1]} x {pixels.shape[0]}")
+    width, height = size
+    if pixels.shape != (math.ceil(height / shrink), math.ceil(width / shrink), 3):
+        raise ImageError(source, f"says {width} x {height} pixels, and has more or fewer")
     return pixels.astype(np.uint8, copy=False)
 
 
@@ -98,7 +128,7 @@ def _has_end(data: bytes) -> bool:
 
 
 def resize_shorter_side(pixels: Pixels, side: int) -> Pixels:
-    """Scale so that the shorter side has `side` pixels, as im2rec does.
+    """Scale so that the shorter side has `side` pixels, as im2rec does; 0 keeps the size.
 
     The longer side is rounded down to whole pixels. Smaller pictures are enlarged.
 
@@ -106,10 +136,24 @@ def resize_shorter_side(pixels: Pixels, side: int) -> Pixels:
         ValueError: the longer side would not fit into a JPEG file.
     """
     height, width = pixels.shape[:2]
-    size = (side, height * side // width) if height > width else (width * side // height, side)
+    size = scaled_size(width, height, side)
+    if size == (width, height):
+        return pixels
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+
+
+def scaled_size(width: int, height: int, side: int) -> tuple[int, int]:
+    """Width and height of a picture whose shorter side is scaled to `side` pixels; 0 keeps them.
+
+    Raises:
+        ValueError: the longer side would not fit into a JPEG file.
+    """
+    size = (width, height)
+    if side:
+        size = (side, height * side // width) if height > width else (width * side // height, side)
     if max(size) > MAX_JPEG_SIDE:
         raise ValueError(f"{width} x {height} pixels become {size[0]} x {size[1]}, too long for a JPEG file")
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return size
 
 
 def encode_jpeg(pixels: Pixels, *, quality: int = 95) -> bytes:

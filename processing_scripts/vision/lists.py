@@ -74,6 +74,22 @@ def read_classification_list(path: Path) -> list[ClassificationRow]:
     return [_parse_classification(line, where) for where, line in _lines(path)]
 
 
+def read_indices(path: Path) -> list[int]:
+    """The first column of a list of either form.
+
+    Raises:
+        JobError: a row does not begin with a number; the message has the file and the row, counted from 1.
+    """
+    return [_parse_index(line, where) for where, line in _lines(path)]
+
+
+def _parse_index(line: str, where: str) -> int:
+    try:
+        return int(line.split("\t")[0])
+    except ValueError as error:
+        raise JobError(f"{where}: {error}; expected an index") from None
+
+
 def _lines(path: Path) -> list[tuple[str, str]]:
     """What messages call each line, and the line."""
     try:

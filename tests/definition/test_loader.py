@@ -1,30 +1,8 @@
-import json
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.definition.definitions import condition, definition, equals, get, refusal, step
 from workflows.definition.errors import DanglingReference, DefinitionError, DependencyCycle
-from workflows.definition.expressions import parse_path
 from workflows.definition.loader import load
-
-
-def step(name, arguments=None, kind="Processing", **more):
-    return {"Name": name, "Type": kind, "Arguments": arguments or {}, **more}
-
-
-def definition(*steps, parameters=()):
-    return json.dumps({"Version": "2020-12-01", "Parameters": list(parameters), "Steps": list(steps)})
-
-
-def get(path):
-    return {"Get": path}
-
-
-def condition(name, *, left=1, if_steps=(), else_steps=()):
-    test = {"Type": "Equals", "LeftValue": left, "RightValue": 1}
-    arguments = {"Conditions": [test], "IfSteps": list(if_steps), "ElseSteps": list(else_steps)}
-    return step(name, arguments, "Condition")
 
 
 def test_references_and_depends_on_make_the_order():
@@ -62,7 +40,21 @@ def test_a_property_file_is_a_need_of_its_own():
         pytest.param("{", ["not JSON"], id="no-json"),
         pytest.param("[]", ["list of Steps"], id="no-object"),
         pytest.param('{"Version": "2019", "Steps": []}', ["2019", "2020-12-01"], id="version"),
-        pytest.param(definition(step("A"), step("A")), ["'A'", "unique"], id="two-of-a-name"),
+        pytest.param(
+            definition(step("A"), step("A")),
+            ["Steps[0] and Steps[1]", "two steps are named 'A'", "unique"],
+            id="two-of-a-name",
+        ),
+        pytest.param(
+            definition(step("A"), condition("G", if_steps=[step("B"), step("A")])),
+            ["Steps[0] and Steps[1].Arguments.IfSteps[1]", "'A'", "remove one"],
+            id="in-two-places",
+        ),
+        pytest.param(
+            definition(condition("G", if_steps=[step("A")], else_steps=[step("A")])),
+            ["IfSteps[0] and", "ElseSteps[0]", "'A'"],
+            id="in-both-branches",
+        ),
         pytest.param(definition(step("a b")), ["Steps[0].Name", "a b"], id="name"),
         pytest.param(
             definition({"Name": "A", "Type": "Processing"}), ["Steps[0] 'A'", "Arguments"], id="no-arguments"
@@ -86,7 +78,16 @@ def test_a_property_file_is_a_need_of_its_own():
         pytest.param(
             definition(step("A", {"X": get("Execution.Id")})), ["execution variable", "Id"], id="variable"
         ),
-        pytest.param(definition(step("A", {"X": get("Nonsense.Id")})), ["Nonsense.Id"], id="root"),
+        pytest.param(
+            definition(step("A", {"X": get("Nonsense.Id")})), ["Nonsense.Id", "PipelineExper"], id="root"
+        ),
+        pytest.param(definition(step("A", {"X": get("Steps")})), ["'Steps'"], id="root-alone"),
+        pytest.param(definition(step("A", {"X": get(5)})), ["takes a string, not 5"], id="get-number"),
+        pytest.param(
+            definition(step("A", {"X": get("Parameters.P.Y")}), parameters=[{"Name": "P", "Type": "String"}]),
+            ["nothing can follow Parameters.P"],
+            id="into-a-parameter",
+        ),
         pytest.param(definition(step("A", {"X": get("Steps.A[")})), ["not a path"], id="path"),
         pytest.param(
             definition(
@@ -100,9 +101,29 @@ def test_a_property_file_is_a_need_of_its_own():
         ),
         pytest.param(
             definition(
+                step("A", {}, "Training"),
+                step(
+                    "B", {"X": {"Std:JsonGet": {"PropertyFile": get("Steps.A.PropertyFiles.R"), "Path": "a"}}}
+                ),
+            ),
+            ["'A' is a Training step", "only Processing steps"],
+            id="property-file-of-training",
+        ),
+        pytest.param(
+            definition(step("A", {}, "Training", PropertyFiles=[{}])),
+            ["Steps[0] 'A' PropertyFiles", "only Processing steps"],
+            id="property-file-on-training",
+        ),
+        pytest.param(
+            definition(step("A", PropertyFiles=[{"PropertyFileName": "R", "OutputName": "o"}])),
+            ["PropertyFiles[0]", "FilePath is missing"],
+            id="property-file-without-path",
+        ),
+        pytest.param(
+            definition(
                 step("A", PropertyFiles=[{"PropertyFileName": "R", "OutputName": "o", "FilePath": "f"}])
             ),
-            ["PropertyFiles 'R'", "no output is named 'o'"],
+            ["PropertyFiles[0] 'R'", "no output is named 'o'"],
             id="output-of-property-file",
         ),
         pytest.param(
@@ -116,9 +137,91 @@ def test_a_property_file_is_a_need_of_its_own():
             id="other-branch",
         ),
         pytest.param(
+            definition(
+                condition("G", if_steps=[step("A")], else_steps=[step("B", DependsOn=["A"])]),
+            ),
+            ["'B' DependsOn", "other branch of 'G'", "move it out"],
+            id="other-branch-by-depends-on",
+        ),
+        pytest.param(
             definition(step("F", {"ErrorMessage": "x"}, "Fail"), step("B", DependsOn=["F"])),
             ["Fail step", "nothing can wait"],
             id="waits-for-fail",
+        ),
+        pytest.param(
+            definition(
+                step("F", {"ErrorMessage": "x"}, "Fail"), step("B", {"X": get("Steps.F.ErrorMessage")})
+            ),
+            ["Fail step", "nothing can wait"],
+            id="value-of-fail",
+        ),
+        pytest.param(
+            definition(step("F", {}, "Fail")), ["ErrorMessage is missing"], id="fail-without-message"
+        ),
+        pytest.param(
+            definition(step("F", {"ErrorMessage": "x" * 3073}, "Fail")),
+            ["ErrorMessage", "3073", "3072"],
+            id="long-message",
+        ),
+        pytest.param(
+            definition(condition("G"), step("B", {"X": get("Steps.G.Result")})),
+            ["'G' is a Condition step", "Steps.G.Outcome"],
+            id="value-of-condition",
+        ),
+        pytest.param(
+            definition(step("A", DependsOn=[["B"]])),
+            ["DependsOn[0]", "a step's name or an object"],
+            id="depends-on-list",
+        ),
+        pytest.param(definition(step("A", DependsOn="B")), ["DependsOn", "a list"], id="depends-on-string"),
+        pytest.param(
+            definition({"Name": "A", "Arguments": {}}), ["Steps[0] 'A'", "Type is missing"], id="no-type"
+        ),
+        pytest.param(definition(step("A", kind="Lambda")), ["FunctionArn is missing"], id="lambda"),
+        pytest.param(definition(step("A", kind="Callback")), ["SqsQueueUrl is missing"], id="callback"),
+        pytest.param(definition(step("A" * 65)), ["Steps[0].Name", "1 to 64"], id="long-name"),
+        pytest.param(
+            definition(step("A", DisplayName="x" * 257)), ["DisplayName", "257", "256"], id="display"
+        ),
+        pytest.param(
+            definition(step("A", Description="x" * 3073)), ["Description", "3072"], id="description"
+        ),
+        pytest.param(
+            definition(step("A", Description=5)), ["Description", "a string"], id="description-number"
+        ),
+        pytest.param(
+            definition(step("T", {"X": get("Execution.ProcessingJobName")}, "Training")),
+            ["ProcessingJobName", "own step only", "Training"],
+            id="name-of-another-job",
+        ),
+        pytest.param(
+            definition(condition("G", equals(get("Execution.TrainingJobName")))),
+            ["TrainingJobName", "own step only", "Condition"],
+            id="job-name-without-job",
+        ),
+        pytest.param(
+            definition(step("A", {"X": {"Std:Concat": []}})), ["no function", "'Std:Concat'"], id="function"
+        ),
+        pytest.param(
+            definition(step("A", {"X": {"Std:Join": {"Values": []}, "More": 1}})),
+            ["Std:Join must stand alone", "More"],
+            id="not-alone",
+        ),
+        pytest.param(
+            definition(step("A", {"X": {"Std:Join": {"On": 1, "Values": []}}})), ["X.On"], id="join-on"
+        ),
+        pytest.param(
+            definition(step("A", {"X": {"Std:Join": {"On": ""}}})), ["needs Values"], id="join-values"
+        ),
+        pytest.param(
+            definition(step("A", {"X": {"Std:Join": {"On": "", "Values": [["a"]]}}})),
+            ["X.Values[0]", "cannot be joined"],
+            id="join-list",
+        ),
+        pytest.param(
+            definition(step("A", {"X": {"Std:Join": {"On": "", "Values": [None]}}})),
+            ["X.Values[0]", "cannot be joined"],
+            id="join-null",
         ),
         pytest.param(
             definition(parameters=[{"Name": "P", "Type": "Integer", "DefaultValue": "3"}]),
@@ -152,6 +255,73 @@ def test_a_wrong_definition_is_refused_with_its_place(text, fragments):
         assert fragment in str(caught.value)
 
 
+def test_a_step_outside_may_refer_to_a_step_inside_a_branch():
+    outside = step("Out", {"X": get("Steps.In.Y")})
+    loaded = load(definition(condition("G", if_steps=[step("In")]), outside))
+    assert loaded.needs["Out"] == {"In"} and loaded.steps["Out"].branch is None
+
+
+def test_steps_in_the_same_branch_and_in_branches_of_different_conditions_may_refer_to_each_other():
+    first = condition("G", if_steps=[step("A"), step("B", DependsOn=["A"])])
+    second = condition("H", else_steps=[step("C", {"X": get("Steps.B.Y")})])
+    assert load(definition(first, second)).needs["C"] == {"H", "B"}
+
+
+def test_the_outcome_of_a_condition_is_a_value():
+    loaded = load(definition(condition("G"), step("A", {"X": get("Steps.G.Outcome")})))
+    assert loaded.needs["A"] == {"G"}
+
+
+def test_a_job_may_use_its_own_name_and_a_type_that_is_not_known_any():
+    steps = [
+        step("P", {"X": get("Execution.ProcessingJobName")}),
+        step("T", {"X": get("Execution.TrainingJobName")}, "Training"),
+        step("Q", {"X": get("Execution.TrainingJobName")}, "Quantum"),
+    ]
+    assert list(load(definition(*steps)).steps) == ["P", "T", "Q"]
+
+
+def test_a_step_may_run_when_another_has_not_succeeded():
+    failed, both = {"Step": "A", "Trigger": "Failed"}, {"Step": "B", "Trigger": "Completed"}
+    loaded = load(definition(step("A"), step("B"), step("C", DependsOn=[failed, "A2", both]), step("A2")))
+    assert loaded.needs["C"] == {"A", "A2", "B"}
+    assert loaded.steps["C"].depends_on == ("A", "A2", "B")
+    assert loaded.steps["C"].triggers == {"A": "Failed"}
+
+
+@pytest.mark.parametrize(
+    ("depends_on", "fragments"),
+    [
+        pytest.param([{"Step": "A", "Trigger": "Fails"}], ["[0]", "did you mean 'Failed'?"], id="trigger"),
+        pytest.param([{"Trigger": "Any"}], ["[0]", "Step is missing"], id="no-step"),
+        pytest.param([{"Step": "Z", "Trigger": "Any"}], ["no step is named 'Z'"], id="unknown-step"),
+        pytest.param(["A", {"Step": "A", "Trigger": "Any"}], ["[1]", "Completed and Any"], id="conflict"),
+    ],
+)
+def test_a_wrong_run_condition_is_refused(depends_on, fragments):
+    message = refusal(load, definition(step("A"), step("B", DependsOn=depends_on)), error=DefinitionError)
+    for fragment in ["Steps[1] 'B' DependsOn", *fragments]:
+        assert fragment in message
+
+
+def test_a_type_that_is_not_known_may_have_expressions_of_its_own():
+    body = step(
+        "Each", {"X": get("ForEach.CurrentItem.name"), "Y": get("Steps.Inner.X"), "Z": get("Steps.A.X")}
+    )
+    loaded = load(definition(step("A"), step("All", {"Body": [body]}, "ForEach")))
+    assert loaded.needs["All"] == {"A"}
+
+
+def test_a_steps_display_name_is_kept():
+    assert load(definition(step("A", DisplayName="The first"))).steps["A"].display_name == "The first"
+    assert load(definition(step("A"))).steps["A"].display_name is None
+
+
+def test_a_lambda_step_needs_no_arguments():
+    lambda_step = {"Name": "L", "Type": "Lambda", "FunctionArn": "arn"}
+    assert load(definition(lambda_step)).steps["L"].arguments == {}
+
+
 def test_a_cycle_names_its_steps():
     with pytest.raises(DependencyCycle) as caught:
         load(definition(step("A", DependsOn=["C"]), step("B", DependsOn=["A"]), step("C", DependsOn=["B"])))
@@ -162,20 +332,3 @@ def test_a_dangling_reference_keeps_its_parts():
     with pytest.raises(DanglingReference) as caught:
         load(definition(step("A", {"X": get("Steps.B.C")})))
     assert (caught.value.kind, caught.value.name) == ("step", "B")
-
-
-@given(
-    st.lists(
-        st.one_of(
-            st.from_regex(r"[A-Za-z0-9_\-]+", fullmatch=True),
-            st.integers(0, 99),
-            st.text(st.characters(codec="utf-8", exclude_characters="'"), max_size=8),
-        ),
-        min_size=1,
-        max_size=6,
-    )
-)
-def test_a_path_is_read_as_it_was_written(parts):
-    head, rest = f"Steps{len(parts)}", list(parts)
-    text = head + "".join(f"[{part}]" if isinstance(part, int) else f"['{part}']" for part in rest)
-    assert parse_path(text, where="here") == (head, *rest)

@@ -5,10 +5,9 @@ import pytest
 
 from tests.toys import TOY_IMAGES
 from workflows.definition.loader import load
-from workflows.definition.parameters import bind
+from workflows.local.engine import Engine
 from workflows.local.executor import Execution, Place
 from workflows.local.images import ImageTable
-from workflows.local.planner import plan
 from workflows.local.records import EXECUTION_STEP
 from workflows.local.runners.table import RUNNERS
 from workflows.local.store import Store
@@ -22,11 +21,16 @@ class Recorder:
     ended: dict = field(default_factory=dict)
     lines: list = field(default_factory=list)
     metrics: list = field(default_factory=list)
+    retries: list = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def step_started(self, step):
         with self._lock:
             self.started.append(step.name)
+
+    def step_retried(self, step, retry):
+        with self._lock:
+            self.retries.append((step.name, retry.attempt, retry.delay_s))
 
     def step_ended(self, step, *, status, note, **_):
         with self._lock:
@@ -48,6 +52,7 @@ class Machine:
         self.store = Store(home)
         self.images = ImageTable(TOY_IMAGES)
         self.functions = {}
+        self.runners = RUNNERS
 
     def put(self, uri, content):
         file = self.store.home / "put"
@@ -55,26 +60,27 @@ class Machine:
         self.store.objects.adopt_file(file, uri)
         file.unlink()
 
-    def prepare(self, text, **given):
-        definition = load(text)
-        planned = plan(
-            definition,
-            bind(definition, given),
-            images=self.images,
-            functions=self.functions,
-            step_types=frozenset(RUNNERS),
-        )
-        recorder = Recorder()
+    @property
+    def engine(self):
         place = Place(
             region="eu-west-1", account="123456789012", images=self.images, functions=self.functions
         )
-        execution = Execution(
-            planned, pipeline_name="toys", store=self.store, runners=RUNNERS, place=place, listener=recorder
+        return Engine(store=self.store, place=place, runners=self.runners)
+
+    def prepare(self, text, *, options=None, selection=None, pipeline="toys", **given):
+        recorder = Recorder()
+        execution = self.engine.start(
+            pipeline, load(text), given, listener=recorder, options=options, selection=selection
         )
         return execution, recorder
 
     def run(self, text, **given):
         execution, recorder = self.prepare(text, **given)
+        return Outcome(execution.run(), execution, recorder, self.store)
+
+    def resume(self, execution_id, *, options=None):
+        recorder = Recorder()
+        execution = self.engine.resume(execution_id, listener=recorder, options=options)
         return Outcome(execution.run(), execution, recorder, self.store)
 
 

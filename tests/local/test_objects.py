@@ -1,10 +1,13 @@
+import errno
 import os
+import shutil
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.local.objects import ObjectError, Objects, parse
+from workflows.local.objects import ObjectError, Objects, Shard, parse
 
 
 @pytest.fixture
@@ -50,6 +53,100 @@ def test_a_job_that_changes_its_input_does_not_change_the_object(objects, tmp_pa
     objects.download("s3://b/k", tmp_path / "in")
     (tmp_path / "in" / "a.txt").write_text("changed by the job")
     assert objects.read("s3://b/k/a.txt") == b"stored"
+
+
+def test_what_is_lent_is_the_stored_file_itself(objects, tmp_path):
+    put(objects, tmp_path, "s3://b/data/a.rec", "0123456789")
+    put(objects, tmp_path, "s3://b/data/deep/b.rec")
+    assert objects.lend("s3://b/data", tmp_path / "farm") == 2
+    assert tree(tmp_path / "farm") == ["a.rec", "deep/b.rec"]
+    for name in ("a.rec", "deep/b.rec"):
+        assert (tmp_path / "farm" / name).samefile(objects.path(f"s3://b/data/{name}"))
+
+
+def test_where_files_cannot_be_linked_they_are_lent_as_copies(objects, tmp_path, monkeypatch):
+    put(objects, tmp_path, "s3://b/data/a.rec", "content")
+
+    def refuse(*_):
+        raise OSError(errno.EMLINK, "Too many links")
+
+    monkeypatch.setattr(os, "link", refuse)
+    objects.lend("s3://b/data", tmp_path / "farm")
+    copy = tmp_path / "farm" / "a.rec"
+    assert copy.read_text() == "content"
+    assert not copy.samefile(objects.path("s3://b/data/a.rec"))
+
+
+@pytest.mark.parametrize("method", ["download", "lend"])
+def test_both_ways_refuse_the_same(objects, tmp_path, method):
+    give = getattr(objects, method)
+    put(objects, tmp_path, "s3://b/out/train/train.rec")
+    put(objects, tmp_path, "s3://b/out/train_flipped/train.rec")
+    with pytest.raises(ObjectError, match="end the URI with '/'"):
+        give("s3://b/out/train", tmp_path / "channel", shard=Shard(0, 2))
+    with pytest.raises(ObjectError, match="nothing is stored there"):
+        give("s3://b/none/", tmp_path / "channel")
+
+
+@pytest.mark.parametrize("method", ["download", "lend"])
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        pytest.param(1, [["a", "b", "c/d", "e", "f"]], id="one"),
+        pytest.param(2, [["a", "c/d", "f"], ["b", "e"]], id="two"),
+        pytest.param(7, [["a"], ["b"], ["c/d"], ["e"], ["f"], [], []], id="more-than-objects"),
+    ],
+)
+def test_shards_are_dealt_out_in_the_order_of_the_keys(objects, tmp_path, method, count, expected):
+    for name in ("f", "a", "c/d", "e", "b"):
+        put(objects, tmp_path, f"s3://b/in/{name}")
+    for index in range(count):
+        getattr(objects, method)("s3://b/in/", tmp_path / str(index), shard=Shard(index, count))
+    assert [tree(tmp_path / str(index)) for index in range(count)] == expected
+    assert all((tmp_path / str(index)).is_dir() for index in range(count))
+
+
+def test_copies_that_do_not_fit_are_refused_before_anything_is_written(objects, tmp_path, monkeypatch):
+    put(objects, tmp_path, "s3://b/data/a", "0123456789")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=9))
+    with pytest.raises(ObjectError, match="10 bytes do not fit into .*, which has 9 left"):
+        objects.download("s3://b/data", tmp_path / "in")
+    assert tree(tmp_path / "in") == []
+    assert objects.lend("s3://b/data", tmp_path / "farm") == 1
+
+
+def test_copies_are_made_also_where_the_kernel_cannot_help(objects, tmp_path, monkeypatch):
+    put(objects, tmp_path, "s3://b/data/a", "content")
+
+    def refuse(*_):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    objects.download("s3://b/data", tmp_path / "in")
+    assert (tmp_path / "in" / "a").read_text() == "content"
+
+
+def test_an_upload_is_a_copy(objects, tmp_path):
+    source = tmp_path / "checkpoint"
+    source.write_text("epoch 1")
+    assert objects.upload(source, "s3://b/checkpoints/latest")
+    source.write_text("epoch 2")
+    assert objects.read("s3://b/checkpoints/latest") == b"epoch 1"
+
+
+def test_a_file_that_is_written_while_it_is_uploaded_is_not_stored(objects, tmp_path, monkeypatch):
+    source = tmp_path / "checkpoint"
+    source.write_text("epoch 1")
+    copy_range = os.copy_file_range
+
+    def copy_and_write(*arguments):
+        done = copy_range(*arguments)
+        source.write_text("epoch 2 is longer")
+        return done
+
+    monkeypatch.setattr(os, "copy_file_range", copy_and_write)
+    assert not objects.upload(source, "s3://b/checkpoints/latest")
+    assert list(objects.keys("s3://b/")) == []
 
 
 def test_outputs_are_stored_without_a_copy_and_without_links_that_lead_elsewhere(objects, tmp_path):

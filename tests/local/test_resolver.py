@@ -16,19 +16,32 @@ STEPS = [
         ],
     }
 ]
+PARAMETERS = [{"Name": "Name", "Type": "String", "DefaultValue": "birds"}]
+EXPERIMENT = {
+    "ExperimentName": {"Get": "Execution.PipelineName"},
+    "TrialName": {"Std:Join": {"On": "-", "Values": [{"Get": "Parameters.Name"}, "x"]}},
+}
 OUTPUTS = [{"OutputName": "report", "S3Output": {"S3Uri": "s3://b/report"}}]
-REPORT = {"hyperparameters": {"num_classes": "5"}, "scores": [{"map": 0.25}]}
+REPORT = {"hyperparameters": {"num_classes": "5"}, "scores": [{"map": 0.25}], "by": {"class:name": 1}}
 
 
 @pytest.fixture
 def scope():
-    objects = {"s3://b/report/r/report.json": json.dumps(REPORT).encode(), "s3://b/bad": b"{"}
+    objects = {
+        "s3://b/report/r/report.json": json.dumps(REPORT).encode(),
+        "s3://b/bad": b"{",
+        "s3://b/deep": b"[" * 99_999,
+    }
     return Scope(
-        definition=load(json.dumps({"Steps": STEPS})),
+        definition=load(
+            json.dumps({"Parameters": PARAMETERS, "PipelineExperimentConfig": EXPERIMENT, "Steps": STEPS})
+        ),
         parameters={"Epochs": 3, "Rate": 0.001, "Name": "birds", "Flip": True},
-        variables={"PipelineExecutionId": "abc"},
+        variables={"PipelineExecutionId": "abc", "PipelineName": "birds"},
         properties={
             "Prepare": {"ProcessingOutputConfig": {"Outputs": OUTPUTS}},
+            "Gate": {"Outcome": "True"},
+            "Ask": {"OutputParameters": {"approved": "yes"}},
             "Train": {"FinalMetricDataList": [{"MetricName": "validation:mAP", "Value": 0.5}]},
         },
         read_object=objects.__getitem__,
@@ -70,6 +83,15 @@ def join(on, *values):
             0.25,
             id="s3-uri",
         ),
+        pytest.param(json_get("by.class:name"), 1, id="key-with-a-colon"),
+        pytest.param(join(" ", "mAP", json_get("scores[0].map")), "mAP 0.25", id="json-get-in-join"),
+        pytest.param({"Get": "Steps.Gate.Outcome"}, "True", id="outcome"),
+        pytest.param({"Get": "Steps.Ask.OutputParameters['approved']"}, "yes", id="output-parameter"),
+        pytest.param({"Get": "PipelineExperimentConfig.ExperimentName"}, "birds", id="experiment"),
+        pytest.param({"Get": "PipelineExperimentConfig.TrialName"}, "birds-x", id="trial"),
+        pytest.param(
+            {"Get": "Parameters.Flip", "Other": 1}, {"Get": "Parameters.Flip", "Other": 1}, id="data"
+        ),
         pytest.param({"A": [{"B": {"Get": "Parameters.Name"}}]}, {"A": [{"B": "birds"}]}, id="deep"),
     ],
 )
@@ -95,6 +117,12 @@ def test_an_expression_becomes_its_value(scope, node, expected):
             ["s3://b/bad is not JSON"],
             id="no-json",
         ),
+        pytest.param(
+            {"Std:JsonGet": {"S3Uri": join("", "s3://b/deep"), "Path": "a"}},
+            ["s3://b/deep", "nested too deeply"],
+            id="deep-json",
+        ),
+        pytest.param({"Get": "Execution.TrainingJobName"}, ["a job's own arguments only"], id="job-name"),
         pytest.param({"Get": "Steps.Skipped.X"}, ["step 'Skipped' did not run"], id="step-that-did-not-run"),
     ],
 )

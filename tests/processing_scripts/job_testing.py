@@ -1,6 +1,7 @@
 """What the tests of several jobs share."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +34,10 @@ def write_new(path: Path, content: bytes) -> None:
 def cut_short(path: Path) -> None:
     """Throw the second half of a file away."""
     write_new(path, path.read_bytes()[: path.stat().st_size // 2])
+
+
+def read_json(path: Path):
+    return json.loads(path.read_text())
 
 
 def tree(folder: Path) -> dict[str, str]:

@@ -14,10 +14,9 @@ def test_nothing_appears_before_the_commit(tmp_path):
     with OutputTree(tmp_path / "out") as outputs:
         write_text(outputs.stage("a/one.txt"), "1")
         assert not (tmp_path / "out" / "a" / "one.txt").exists()
-        outputs.commit("report.json", {"runs": 1})
-    assert sorted(tree(tmp_path / "out")) == ["a/one.txt", "report.json"]
-    assert json.loads((tmp_path / "out" / "report.json").read_text()) == {
-        "runs": 1,
+        outputs.commit("outputs.json")
+    assert sorted(tree(tmp_path / "out")) == ["a/one.txt", "outputs.json"]
+    assert json.loads((tmp_path / "out" / "outputs.json").read_text()) == {
         "outputs": {
             # printf 1 | sha256sum
             "a/one.txt": {
@@ -41,16 +40,16 @@ def test_files_that_only_the_run_before_wrote_go(tmp_path):
         with OutputTree(tmp_path) as outputs:
             for name in names:
                 write_text(outputs.stage(name), name)
-            outputs.commit("report.json", {})
-    assert sorted(tree(tmp_path)) == ["a/2", "report.json"]
+            outputs.commit("outputs.json")
+    assert sorted(tree(tmp_path)) == ["a/2", "outputs.json"]
 
 
-def test_a_report_of_somebody_else_removes_nothing_outside(tmp_path):
+def test_a_list_of_somebody_else_removes_nothing_outside(tmp_path):
     (tmp_path / "precious").write_text("x")
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "report.json").write_text('{"outputs": {"../precious": {}, "/etc/hostname": {}}}')
+    (tmp_path / "out" / "outputs.json").write_text('{"outputs": {"../precious": {}, "/etc/hostname": {}}}')
     with OutputTree(tmp_path / "out") as outputs:
-        outputs.commit("report.json", {})
+        outputs.commit("outputs.json")
     assert (tmp_path / "precious").exists()
 
 

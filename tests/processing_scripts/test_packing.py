@@ -1,8 +1,10 @@
+import hashlib
+
 import cv2
 import numpy as np
 import pytest
 
-from processing_scripts.packing import Encoding, Request, encode_pictures
+from processing_scripts.packing import Encoding, Request, Work, encode_pictures
 from tests.processing_scripts.job_testing import run_python
 
 ENCODING = Encoding(shorter_side=32, quality=90)
@@ -18,7 +20,7 @@ def pictures(tmp_path):
 
 
 def test_results_come_in_the_order_of_the_requests(pictures):
-    requests = [Request(source=path, mirrored=False) for path in pictures]
+    requests = [Request(source=path, work=Work.ENCODE) for path in pictures]
     results = list(encode_pictures(requests, ENCODING, workers=1))
     means = [cv2.imdecode(np.frombuffer(result.original, np.uint8), 1).mean() for result in results]
     assert means == pytest.approx([240 - 8 * number for number in range(30)], abs=2)
@@ -29,7 +31,9 @@ def test_a_fault_is_a_result_and_the_others_go_on(pictures):
     pictures[4].write_bytes(b"not a picture")
     cv2.imwrite(str(pictures[7]), np.zeros((2, 5000, 3), np.uint8))
     results = list(
-        encode_pictures([Request(source=path, mirrored=True) for path in pictures], ENCODING, workers=1)
+        encode_pictures(
+            [Request(source=path, work=Work.ENCODE_WITH_MIRROR) for path in pictures], ENCODING, workers=1
+        )
     )
     faults = {number: result.fault for number, result in enumerate(results) if result.fault}
     assert faults == {
@@ -38,13 +42,31 @@ def test_a_fault_is_a_result_and_the_others_go_on(pictures):
     }
 
 
+def test_checking_finds_what_encoding_finds_and_a_digest_is_taken_of_anything(pictures):
+    pictures[4].write_bytes(b"not a picture")
+    cv2.imwrite(str(pictures[7]), np.zeros((2, 5000, 3), np.uint8))
+    results = {
+        work: list(
+            encode_pictures([Request(source=path, work=work) for path in pictures], ENCODING, workers=1)
+        )
+        for work in Work
+    }
+    faults = {work: [result.fault for result in some] for work, some in results.items()}
+    assert faults[Work.CHECK] == faults[Work.ENCODE] == faults[Work.ENCODE_WITH_MIRROR]
+    assert [number for number, fault in enumerate(faults[Work.CHECK]) if fault] == [4, 7]
+    assert not any(faults[Work.DIGEST])
+    assert not any(result.original for work in (Work.CHECK, Work.DIGEST) for result in results[work])
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures]
+    assert all([result.source_sha256 for result in some] == digests for some in results.values())
+
+
 KILLED = """
 import multiprocessing, sys
 from pathlib import Path
 from processing_scripts.contract import JobError
-from processing_scripts.packing import Encoding, Request, encode_pictures
+from processing_scripts.packing import Encoding, Request, Work, encode_pictures
 
-requests = [Request(source=Path(path), mirrored=False) for path in sys.argv[1:]] * 20
+requests = [Request(source=Path(path), work=Work.ENCODE) for path in sys.argv[1:]] * 20
 results = encode_pictures(requests, Encoding(shorter_side=32, quality=90), workers=2)
 next(results)
 for process in multiprocessing.active_children():

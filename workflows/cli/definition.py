@@ -11,6 +11,7 @@ from workflows.definition.loader import load
 from workflows.definition.model import JSON
 from workflows.definition.parameters import bind
 from workflows.pipelines import catalog
+from workflows.pipelines.compiled import compiled
 from workflows.settings import Settings
 
 
@@ -38,7 +39,7 @@ def definition_command(name: str, assignments: tuple[str, ...], output: Path | N
 
     NAME is a pipeline of `workflows list`. With --set, a parameter's default in the definition is changed.
     """
-    text = _with_defaults(compiled(name, settings()), parse_assignments(assignments))
+    text = _with_defaults(definition_text(name, settings()), parse_assignments(assignments))
     if output is None:
         click.echo(text, nl=False)
         return
@@ -51,10 +52,14 @@ def definition_command(name: str, assignments: tuple[str, ...], output: Path | N
     click.echo(str(output))
 
 
-def compiled(name: str, chosen: Settings) -> str:
+def definition_text(name: str, chosen: Settings) -> str:
     """The definition of one of this project's pipelines."""
-    return catalog.compile_definition(
-        name, region=chosen["region"], role=chosen["role"], default_bucket=chosen["bucket"]
+    return compiled(
+        name,
+        region=chosen["region"],
+        role=chosen["role"],
+        default_bucket=chosen["bucket"],
+        folder=chosen.home / "compiled",
     )
 
 

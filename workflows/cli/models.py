@@ -3,10 +3,10 @@
 import click
 
 from workflows.cli.common import json_option, open_store, print_json, print_table
-from workflows.cli.resources import package_name
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.local.journal import now
 from workflows.local.records import MODEL_PACKAGE, Record
+from workflows.local.resources import package_name
 from workflows.local.store import Store
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 from workflows.cli.common import say
 from workflows.definition.model import Step
+from workflows.local.attempts import Retry
 
 # Training logs say too much to show; these lines matter to a person.
 _LOUD = (" WARNING ", " ERROR ", "ERROR ")
@@ -24,9 +25,15 @@ class Progress:
         if step.type != "Fail":
             say(f"* {step.name} ({step.type})")
 
+    def step_retried(self, step: Step, retry: Retry) -> None:
+        """Say why a step is tried again, and when."""
+        say(f"* {step.name} failed: {retry.reason}")
+        say(f"* {step.name} attempt {retry.attempt} in {retry.delay_s:g} s")
+
     def step_ended(self, step: Step, *, status: str, seconds: float, note: str) -> None:
         """Say how a step ended; a failure is told at the end of the run."""
-        outcome = f": {note}" if step.type == "Condition" and status == "Succeeded" else ""
+        telling = step.type == "Condition" or note.startswith("from the cache")
+        outcome = f": {note}" if telling and status == "Succeeded" else ""
         say(f"* {step.name} {status}{outcome} after {seconds:.1f} s")
 
     def log_line(self, step: str, line: str) -> None:

@@ -1,17 +1,21 @@
-"""`workflows run`."""
+"""`workflows run`, `resume`, `retry` and `stop`."""
 
 import hashlib
+import os
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
 from workflows.cli.common import (
     DONE,
     FAILED,
+    find_execution,
     image_table,
     json_option,
     open_store,
@@ -23,22 +27,26 @@ from workflows.cli.common import (
     stand_in_environment,
 )
 from workflows.cli.data import draw_sample
-from workflows.cli.definition import compiled
+from workflows.cli.definition import definition_text
 from workflows.cli.progress import Progress
 from workflows.cli.summary import print_summary, summary
 from workflows.definition.errors import WorkflowError
 from workflows.definition.loader import load
 from workflows.definition.model import Definition
 from workflows.definition.parameters import bind
-from workflows.local.executor import Execution, Place
+from workflows.local import pipelines
+from workflows.local.engine import Engine
+from workflows.local.executor import Execution, Options, Place
+from workflows.local.faults import parse_faults
 from workflows.local.functions import handlers
-from workflows.local.planner import plan
-from workflows.local.runners.table import RUNNERS
+from workflows.local.records import EXECUTION
+from workflows.local.selection import Selection
 from workflows.local.store import Store
 from workflows.pipelines import catalog
 from workflows.settings import Settings
 
 _DATA_PARAMETER = "InputDataUrl"
+_PARALLEL_LIMIT = 50
 
 
 @click.command("run")
@@ -50,6 +58,24 @@ _DATA_PARAMETER = "InputDataUrl"
     help=f"Folder or archive with the pictures; becomes {_DATA_PARAMETER}.",
 )
 @set_option
+@click.option("--pipeline-version", type=int, help="Run this version of the pipeline, not the code's.")
+@click.option("--steps", help="Run only these steps (NAME,NAME…); the others' results are reused.")
+@click.option(
+    "--from",
+    "source",
+    metavar="EXECUTION",
+    help="With --steps: whose results are reused; the pipeline's latest if not given.",
+)
+@click.option("--max-parallel", type=click.IntRange(1, _PARALLEL_LIMIT), help="How many steps work at once.")
+@click.option("--no-cache", is_flag=True, help="Run every step, also one that the step cache could answer.")
+@click.option(
+    "--inject",
+    "faults",
+    metavar="STEP=FAULT[:TIMES]",
+    multiple=True,
+    help="Rehearse a fault: capacity-error, resource-limit, throttling, service-fault, internal-error, "
+    "spot-interruption, kill, timeout or exit-N; repeatable.",
+)
 @click.option("--verbose", "-v", is_flag=True, help="Show every line of the jobs' logs.")
 @json_option
 def run_command(
@@ -57,6 +83,12 @@ def run_command(
     profile: str | None,
     data: Path | None,
     assignments: tuple[str, ...],
+    pipeline_version: int | None,
+    steps: str | None,
+    source: str | None,
+    max_parallel: int | None,
+    no_cache: bool,
+    faults: tuple[str, ...],
     verbose: bool,
     as_json: bool,
 ) -> None:
@@ -66,46 +98,128 @@ def run_command(
     """
     chosen = settings()
     store = open_store(chosen)
-    pipeline, definition = _load(name, chosen)
+    pipeline, definition = _load(name, pipeline_version, store, chosen)
+    options = Options(
+        max_parallel=max_parallel,
+        faults=parse_faults(faults, steps=definition.steps),
+        use_cache=not no_cache,
+    )
+    selection = _selection(steps, source, pipeline, store)
     given = {**_profile_values(profile, pipeline), **parse_assignments(assignments)}
     bind(definition, given)  # before anything is drawn or copied
     if data is None and profile is not None and _DATA_PARAMETER not in given:
         data = _draw_sample(pipeline, chosen)
     if data is not None:
         given[_DATA_PARAMETER] = _bring(data, pipeline, definition, store, chosen)
-    images = image_table(chosen)
-    functions = handlers(chosen.functions)
-    planned = plan(
-        definition, bind(definition, given), images=images, functions=functions, step_types=frozenset(RUNNERS)
-    )
-    started = time.monotonic()
-    with _api(definition, store) as function_environment:
-        execution = Execution(
-            planned,
-            pipeline_name=pipeline,
-            store=store,
-            runners=RUNNERS,
-            place=Place(
-                region=chosen["region"],
-                account=chosen.account,
-                images=images,
-                environment=stand_in_environment(chosen),
-                functions=functions,
-                function_environment=function_environment,
-            ),
-            listener=Progress(verbose=verbose),
+
+    def begin(engine: Engine, listener: Progress) -> Execution:
+        return engine.start(
+            pipeline, definition, given, listener=listener, options=options, selection=selection
         )
-        say(f"* execution {execution.id} of {pipeline}: {len(planned.order)} steps, state in {store.home}")
+
+    _conduct(begin, definition, store, chosen, verbose=verbose, as_json=as_json)
+
+
+@click.command("resume")
+@click.argument("execution", default="latest")
+@click.option("--max-parallel", type=click.IntRange(1, _PARALLEL_LIMIT), help="How many steps work at once.")
+@click.option("--verbose", "-v", is_flag=True, help="Show every line of the jobs' logs.")
+@json_option
+def resume_command(execution: str, max_parallel: int | None, verbose: bool, as_json: bool) -> None:
+    """Go on with an execution whose engine died, that was stopped or that has failed.
+
+    EXECUTION is an id, an ARN or `latest`. Steps that have succeeded are not run again; the definition and
+    the parameters are those of its start.
+    """
+    chosen = settings()
+    store = open_store(chosen)
+    execution_id, record = find_execution(store, execution)
+    version = record["PipelineVersionId"]
+    pipeline = str(record["PipelineArn"]).rpartition("/")[2]
+    definition = pipelines.definition_of(store, pipeline, version if isinstance(version, int) else 1)
+
+    def begin(engine: Engine, listener: Progress) -> Execution:
+        return engine.resume(execution_id, listener=listener, options=Options(max_parallel=max_parallel))
+
+    _conduct(begin, definition, store, chosen, verbose=verbose, as_json=as_json)
+
+
+@click.command("stop")
+@click.argument("execution", default="latest")
+@json_option
+def stop_command(execution: str, as_json: bool) -> None:
+    """End a running execution: its jobs get the time to end that SageMaker gives them.
+
+    EXECUTION is an id, an ARN or `latest`.
+    """
+    chosen = settings()
+    store = open_store(chosen)
+    execution_id, record = find_execution(store, execution)
+    status = _engine(chosen, store, {}).stop(execution_id)
+    if as_json:
+        print_json(
+            {"PipelineExecutionArn": record["PipelineExecutionArn"], "PipelineExecutionStatus": status}
+        )
+    else:
+        click.echo(f"{execution_id} {status}")
+
+
+def _conduct(
+    begin: Callable[[Engine, Progress], Execution],
+    definition: Definition,
+    store: Store,
+    chosen: Settings,
+    *,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Run an execution in this process, tell how it goes and end with its exit code."""
+    started = time.monotonic()
+    with _api(definition, store) as function_environment, _ended_by_signals():
+        engine = _engine(chosen, store, function_environment)
+        execution = begin(engine, Progress(verbose=verbose))
+        say(f"* execution {execution.id} of {execution.identity.pipeline}: state in {store.home}")
         record = execution.run()
     succeeded = record["PipelineExecutionStatus"] == "Succeeded"
-    document = summary(store, execution.id, images=images, draw=succeeded)
+    document = summary(store, execution.id, images=engine.place.images, draw=succeeded)
     if as_json:
         print_json(document)
     else:
         print_summary(document, seconds=time.monotonic() - started)
     if not succeeded:
-        say(f"ERROR {record.get('FailureReason')}")
+        say(f"ERROR {record.get('FailureReason') or record['PipelineExecutionStatus']}")
+        say(f"TIP   go on from there: workflows resume {execution.id}")
     sys.exit(DONE if succeeded else FAILED)
+
+
+def _engine(chosen: Settings, store: Store, function_environment: Mapping[str, str]) -> Engine:
+    place = Place(
+        region=chosen["region"],
+        account=chosen.account,
+        images=image_table(chosen),
+        environment=stand_in_environment(chosen),
+        functions=handlers(chosen.functions),
+        function_environment=function_environment,
+    )
+    return Engine(store=store, place=place)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let a closed terminal or a `kill` end an execution as Ctrl-C does: jobs ended, state recorded."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is Python's
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:  # nohup ignores SIGHUP on purpose
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -122,10 +236,13 @@ def _api(definition: Definition, store: Store) -> Iterator[dict[str, str]]:
         yield {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 
 
-def _load(name: str, chosen: Settings) -> tuple[str, Definition]:
-    """Pipeline name and definition, from a name in the catalogue or a file."""
+def _load(name: str, version: int | None, store: Store, chosen: Settings) -> tuple[str, Definition]:
+    """Pipeline name and definition: from the catalogue, a file, or the versions that have run here."""
+    if version is not None:
+        pipeline = Path(name).stem
+        return pipeline, pipelines.definition_of(store, pipeline, version)
     if name in catalog.names():
-        return name, load(compiled(name, chosen), source=name)
+        return name, load(definition_text(name, chosen), source=name)
     file = Path(name)
     if not file.is_file():
         known = ", ".join(catalog.names())
@@ -134,6 +251,22 @@ def _load(name: str, chosen: Settings) -> tuple[str, Definition]:
         return file.stem, load(file.read_text(encoding="utf-8"), source=name)
     except UnicodeDecodeError as error:
         raise WorkflowError(f"{file}: not UTF-8 text: {error}") from None
+
+
+def _selection(steps: str | None, source: str | None, pipeline: str, store: Store) -> Selection | None:
+    if steps is None:
+        if source is not None:
+            raise WorkflowError("--from goes with --steps; to continue an execution use `workflows resume`")
+        return None
+    if source is not None:
+        record = find_execution(store, source)[1]
+    else:
+        records = store.all(EXECUTION, parent=pipeline)
+        if not records:
+            raise WorkflowError(f"--steps: no execution of {pipeline} is here to take the other results from")
+        record = records[-1]
+    names = tuple(name.strip() for name in steps.split(","))
+    return Selection(steps=names, source_arn=str(record["PipelineExecutionArn"]))
 
 
 def _profile_values(profile: str | None, pipeline: str) -> dict[str, str]:
@@ -157,11 +290,27 @@ def _draw_sample(pipeline: str, chosen: Settings) -> Path:
 
 
 def _bring(data: Path, pipeline: str, definition: Definition, store: Store, chosen: Settings) -> str:
-    """Copy the user's data to where its S3 URI leads; returns the URI."""
+    """Copy the user's data to where its S3 URI leads; returns the URI.
+
+    Data that has changed gets another URI: step caching compares URIs, never what is behind them.
+    """
     if _DATA_PARAMETER not in definition.parameters:
         raise WorkflowError(f"--data: the definition has no parameter {_DATA_PARAMETER} to carry it")
-    place = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:12]
-    uri = f"s3://{chosen['bucket']}/{pipeline}/input/{place}"
+    uri = f"s3://{chosen['bucket']}/{pipeline}/input/{_fingerprint(data)}"
     changed = store.objects.sync(data, uri)
     say(f"* {data} -> {uri} ({changed} files new or changed)")
     return uri
+
+
+def _fingerprint(data: Path) -> str:
+    """12 hexadecimal digits of where the data is, and of the names, sizes and times of its files."""
+    digest = hashlib.sha256(str(data.resolve()).encode())
+    files = (
+        [data]
+        if data.is_file()
+        else sorted(Path(base, name) for base, _, names in os.walk(data) for name in names)
+    )
+    for file in files:
+        stat = file.stat()
+        digest.update(f"{file.relative_to(data)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+    return digest.hexdigest()[:12]

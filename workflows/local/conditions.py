@@ -1,20 +1,29 @@
-"""The comparisons of a condition step, with every expression resolved."""
+"""Whether the conditions of a condition step hold, with every expression resolved."""
 
 from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from workflows.definition.errors import DefinitionError, UnresolvedValue
+from workflows.definition.conditions import (
+    Comparison,
+    Condition,
+    Either,
+    Membership,
+    Negation,
+    parse_condition,
+    parse_conditions,
+)
+from workflows.definition.errors import UnresolvedValue
 from workflows.definition.model import JSON
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "Equals": eq,
     "GreaterThan": gt,
     "GreaterThanOrEqualTo": ge,
     "LessThan": lt,
     "LessThanOrEqualTo": le,
 }
-KNOWN_TYPES = (*_COMPARISONS, "In", "Not", "Or")
+_NUMBER, _STRING, _BOOLEAN = "a number", "a string", "a Boolean"
 
 
 def holds(condition: JSON, *, where: str) -> bool:
@@ -24,35 +33,54 @@ def holds(condition: JSON, *, where: str) -> bool:
         UnresolvedValue: values that cannot be compared.
         DefinitionError: a kind of condition that is not known.
     """
-    if not isinstance(condition, dict):
-        raise DefinitionError(f"{where}: a condition is an object")
-    kind = condition.get("Type")
-    if kind == "Not":
-        return not holds(condition.get("Condition"), where=f"{where}.Condition")
-    if kind == "Or":
-        return any(all_of(condition.get("Conditions"), where=f"{where}.Conditions"))
-    if kind == "In":
-        # The SDK writes QueryValue and Values, the published schema Value and In.
-        values = condition.get("Values", condition.get("In"))
-        return condition.get("QueryValue", condition.get("Value")) in (
-            values if isinstance(values, list) else []
-        )
-    if not isinstance(kind, str) or kind not in _COMPARISONS:
-        raise DefinitionError(f"{where}: condition type {kind!r} is none of {', '.join(KNOWN_TYPES)}")
-    return _compare(kind, condition.get("LeftValue"), condition.get("RightValue"), where)
+    return _holds(parse_condition(condition, where=where))
 
 
 def all_of(conditions: JSON, *, where: str) -> list[bool]:
-    """The outcome of each condition in a list."""
-    if not isinstance(conditions, list):
-        raise DefinitionError(f"{where}: must be a list of conditions")
-    return [holds(condition, where=f"{where}[{index}]") for index, condition in enumerate(conditions)]
+    """The outcome of each condition in a list; raises as `holds` does."""
+    return [_holds(condition) for condition in parse_conditions(conditions, where=where)]
 
 
-def _compare(kind: str, left: JSON, right: JSON, where: str) -> bool:
-    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (left, right))
-    if not numbers and type(left) is not type(right):
+def _holds(condition: Condition) -> bool:
+    if isinstance(condition, Negation):
+        return not _holds(condition.condition)
+    if isinstance(condition, Either):
+        # Each one is looked at, so that a comparison that cannot be made does not hide behind a true one.
+        outcomes = [_holds(each) for each in condition.conditions]
+        return any(outcomes)
+    if isinstance(condition, Membership):
+        return _is_member(condition)
+    return _compare(condition)
+
+
+def _compare(condition: Comparison) -> bool:
+    left, right, where = condition.left, condition.right, condition.where
+    kinds = {_kind(left), _kind(right)}
+    if len(kinds) > 1 or None in kinds:
         raise UnresolvedValue(
-            f"{where}: cannot compare {left!r} with {right!r}; both must be numbers or both strings"
+            f"{where}: cannot compare {left!r} with {right!r}; both must be numbers, both strings or both "
+            "Booleans"
         )
-    return _COMPARISONS[kind](left, right)
+    if condition.type != "Equals" and _BOOLEAN in kinds:
+        raise UnresolvedValue(f"{where}: Booleans have no order, so {condition.type} cannot compare them")
+    return _OPERATORS[condition.type](left, right)
+
+
+def _is_member(condition: Membership) -> bool:
+    kind = _kind(condition.value)
+    comparable = [value for value in condition.among if kind is not None and _kind(value) == kind]
+    if condition.among and not comparable:
+        raise UnresolvedValue(
+            f"{condition.where}: cannot look for {condition.value!r} among {list(condition.among)!r}; it "
+            "must be of the type of one of them"
+        )
+    return condition.value in comparable
+
+
+def _kind(value: JSON) -> str | None:
+    """What a value can be compared with; None: nothing."""
+    if isinstance(value, bool):
+        return _BOOLEAN
+    if isinstance(value, (int, float)):
+        return _NUMBER
+    return _STRING if isinstance(value, str) else None

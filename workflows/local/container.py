@@ -5,13 +5,14 @@ arguments, environment and configuration files, and OPT_ML names it. Images with
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import re
-import signal
+import shutil
 import subprocess
 import sys
-import threading
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,8 +24,14 @@ from workflows.local.launcher import NOT_STARTED
 
 # SageMaker sends SIGTERM, and SIGKILL after this time.
 STOP_GRACE_S = 120
+_LENT, _SCRATCH, _HOME = "lent", "scratch", "home"
+# What a container leaves in its folder, beside its log.
+CONTAINER_TREES = ("opt-ml", _LENT, _SCRATCH, _HOME)
+_HOSTS = Path("/etc/hosts")
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _OPT_ML = re.compile(r"(?<![\w./-])/opt/ml(?=/|$|\W)")
+# After this time a launcher that does not kill its command is killed itself.
+_KILL_LIMIT_S = 15
 
 
 class ContainerError(WorkflowError):
@@ -39,19 +46,39 @@ class Container:
     log: Path
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""  # of a Docker container; without it, one made from the folder's
     docker_image: str | None = None
     ports: Mapping[int, int] = field(default_factory=dict)  # container -> this machine, for Docker
+    hosts_file: Path | None = None  # shown at /etc/hosts
+
+    @property
+    def lent(self) -> Path:
+        """What is shown below /opt/ml without being in its folder; see `can_be_lent`."""
+        return self.opt_ml.with_name(_LENT)
+
+    @property
+    def scratch(self) -> Path:
+        """What the kernel needs to show both together."""
+        return self.opt_ml.with_name(_SCRATCH)
+
+    @property
+    def home(self) -> Path:
+        """The job's home and working folder: the user's own has credentials in it."""
+        return self.opt_ml.with_name(_HOME)
+
+    def can_be_lent(self) -> bool:
+        """Whether the job may see linked files, and change them without changing the originals."""
+        return self.has_own_mounts() and overlays_work(self.log.parent)
+
+    def has_own_mounts(self) -> bool:
+        """Whether the job sees its own /opt/ml and /etc/hosts."""
+        return self.docker_image is None and namespaces_work()
 
     def write_config(self, relative: str, document: JSON) -> None:
         """Put a JSON file below /opt/ml, with paths that the container can open."""
         path = self.opt_ml / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(self._inside(json.dumps(document, indent=2)) + "\n", encoding="utf-8")
-
-    def message(self, relative: str) -> str:
-        """A text that the container left below /opt/ml for its caller; empty if none."""
-        path = self.opt_ml / relative
-        return path.read_text(encoding="utf-8", errors="replace").strip() if path.is_file() else ""
 
     def _inside(self, text: str) -> str:
         if self.docker_image or namespaces_work():
@@ -64,38 +91,69 @@ class Container:
         Raises:
             ContainerError: the command does not exist.
         """
-        for folder in (self.opt_ml, self.log.parent):
+        for folder in (self.opt_ml, self.home, self.log.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        try:
-            process = subprocess.Popen(
-                self._command(),
-                env=None if self.docker_image else self._process_environment(),
-                cwd=self.log.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ContainerError(f"cannot start {self.argv[0]}: {error.strerror}") from None
+        environment = None if self.docker_image else self._process_environment()
+        if environment is None:
+            self._remove_left_over()
+        else:
+            self._check_command(environment["PATH"])
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_LAUNCHER), *self._options(), "--", *self._command()],
+            env=environment,
+            cwd=self.home,
+            # Never written to: the kernel closes it when this process ends, and the launcher notices.
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         return Running(process, self.log)
 
-    def _command(self) -> list[str]:
+    def _check_command(self, search: str) -> None:
+        if not self.argv:
+            raise ContainerError("there is nothing to start: neither entry point nor command")
+        name = self.argv[0]
+        # A path may exist in the container only.
+        if "/" not in name and shutil.which(name, path=search) is None:
+            raise ContainerError(f"cannot start {name}: no such command")
+
+    def _options(self) -> list[str]:
         if self.docker_image:
-            environment = [
-                item for name, value in self.environment.items() for item in ("--env", f"{name}={value}")
-            ]
-            ports = [
-                item
-                for inside, here in self.ports.items()
-                for item in ("--publish", f"127.0.0.1:{here}:{inside}")
-            ]
-            mount = ["--volume", f"{self.opt_ml.resolve()}:/opt/ml"]
-            return ["docker", "run", "--rm", "--init", *mount, *ports, *environment, *self._docker_argv()]
-        argv = [self._inside(part) for part in self.argv]
-        if namespaces_work():
-            return [sys.executable, "-I", "-S", str(_LAUNCHER), str(self.opt_ml.resolve()), *argv]
-        return argv
+            return [f"docker={self._docker_name()}"]
+        if not namespaces_work():
+            return []
+        options = [f"opt-ml={self.opt_ml.resolve()}"]
+        if self.hosts_file and _HOSTS.is_file():
+            options.append(f"hosts={self.hosts_file.resolve()}")
+        if self.lent.is_dir():
+            self.scratch.mkdir(exist_ok=True)
+            options += [f"lent={self.lent.resolve()}", f"work={self.scratch.resolve()}"]
+        return options
+
+    def _command(self) -> list[str]:
+        if not self.docker_image:
+            return [self._inside(part) for part in self.argv]
+        environment = [
+            item for name, value in self.environment.items() for item in ("--env", f"{name}={value}")
+        ]
+        ports = [
+            item
+            for inside, here in self.ports.items()
+            for item in ("--publish", f"127.0.0.1:{here}:{inside}")
+        ]
+        name = ["--name", self._docker_name()]
+        mount = ["--volume", f"{self.opt_ml.resolve()}:/opt/ml"]
+        return ["docker", "run", "--rm", "--init", *name, *mount, *ports, *environment, *self._docker_argv()]
+
+    def _docker_name(self) -> str:
+        folder = hashlib.sha256(str(self.opt_ml.resolve()).encode()).hexdigest()[:16]
+        return self.name or f"workflows-{folder}"
+
+    def _remove_left_over(self) -> None:
+        # Of a try whose engine and launcher were both killed; mostly there is none, and this fails.
+        command = ["docker", "rm", "--force", self._docker_name()]
+        subprocess.run(command, capture_output=True, check=False)
 
     def _docker_argv(self) -> list[str]:
         image = str(self.docker_image)
@@ -104,8 +162,7 @@ class Container:
         return [image, *self.argv]
 
     def _process_environment(self) -> dict[str, str]:
-        # A home of its own: the user's has credentials in it.
-        own = {"HOME": str(self.log.parent)}
+        own = {"HOME": str(self.home.resolve())}
         if not namespaces_work():
             own["OPT_ML"] = str(self.opt_ml.resolve())
         return process_environment(
@@ -119,25 +176,15 @@ class Running:
     def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self._process = process
         self._log = log
+        self._log_starts = log.stat().st_size if log.is_file() else 0
 
-    def wait(self, on_line: Callable[[str], None], *, timeout_s: float | None = None) -> tuple[int, bool]:
-        """Read its output to the end; returns the exit code, and whether the time limit ended it."""
-        timed_out = threading.Event()
-
-        def expire() -> None:
-            timed_out.set()
-            self.stop()
-
-        timer = threading.Timer(timeout_s, expire) if timeout_s else None
-        if timer:
-            timer.daemon = True
-            timer.start()
+    def wait(self, on_line: Callable[[str], None]) -> int:
+        """Read its output to the end; returns the exit code: 128 and its number for a signal."""
         try:
             self._copy_output(on_line)
-            return self._process.wait(), timed_out.is_set()
+            return self._process.wait()
         finally:
-            if timer:
-                timer.cancel()
+            self._cut_life_line()
 
     def _copy_output(self, on_line: Callable[[str], None]) -> None:
         output = self._process.stdout
@@ -153,20 +200,33 @@ class Running:
         """None while it runs."""
         return self._process.poll()
 
+    def log_tail(self, lines: int) -> str:
+        """The last lines that it has written; empty if none."""
+        return tail(self._log, lines, start=self._log_starts)
+
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
-        """Ask the process and its children to end, then make them."""
-        self._signal(signal.SIGTERM)
+        """Ask the process to end, then make it and its children."""
+        self.ask_to_end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(grace_s)
-        # Also what the process itself has left behind.
-        self._signal(signal.SIGKILL)
-        self._process.wait()
+        self.kill()
 
-    def _signal(self, number: int) -> None:
+    def ask_to_end(self) -> None:
+        """Send SIGTERM."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """Make it and all of its children end at once."""
+        self._cut_life_line()
         try:
-            os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            return
+            self._process.wait(_KILL_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _cut_life_line(self) -> None:
+        if self._process.stdin:
+            self._process.stdin.close()
 
 
 def process_environment(own: Mapping[str, str]) -> dict[str, str]:
@@ -187,23 +247,50 @@ def namespaces_work() -> bool:
     """Whether this machine can show a process its own /opt/ml."""
     if not sys.platform.startswith("linux"):
         return False
-    probe = Path(os.environ.get("TMPDIR", "/tmp"), f"workflows-probe-{os.getpid()}")  # noqa: S108
-    probe.mkdir(exist_ok=True)
-    command = [sys.executable, "-I", "-S", str(_LAUNCHER), str(probe), "true"]
-    try:
-        return subprocess.run(command, capture_output=True, check=False).returncode != NOT_STARTED
-    finally:
-        for folder in (probe, probe.with_name(f"{probe.name}-opt")):
-            if folder.is_dir():
-                folder.rmdir()
+    with tempfile.TemporaryDirectory(prefix="workflows-probe-") as probe:
+        return _launch("true", {"opt-ml": Path(probe)}) != NOT_STARTED
 
 
-def tail(log: Path, lines: int = 10) -> str:
-    """The last lines of a log."""
+def overlays_work(folder: Path) -> bool:
+    """Whether it can show files of this file system as if a job might write to them."""
+    device = folder.stat().st_dev
+    if device not in _OVERLAYS:
+        _OVERLAYS[device] = _overlay_works(folder)
+    return _OVERLAYS[device]
+
+
+_OVERLAYS: dict[int, bool] = {}  # file system -> whether it takes overlays; asked once
+
+
+def _overlay_works(folder: Path) -> bool:
+    with tempfile.TemporaryDirectory(prefix="workflows-probe-", dir=folder) as probe:
+        parts = {name: Path(probe, name) for name in ("opt-ml", "lent", "work")}
+        for part in parts.values():
+            part.mkdir()
+        file = parts["lent"] / "file"
+        file.write_text("lent", encoding="ascii")
+        # Some file systems take an overlay, but only to read it.
+        code = _launch("echo written > /opt/ml/file", parts)
+        for left in parts["work"].iterdir():
+            left.rmdir()  # by itself: the kernel made it unreadable
+        return code == 0 and file.read_text(encoding="ascii") == "lent"
+
+
+def _launch(script: str, folders: Mapping[str, Path]) -> int:
+    options = [f"{name}={path}" for name, path in folders.items()]
+    command = [sys.executable, "-I", "-S", str(_LAUNCHER), *options, "--", "sh", "-c", script]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        return process.wait()
+
+
+def tail(log: Path, lines: int = 10, *, start: int = 0) -> str:
+    """The last lines of a log, or of what follows its first bytes."""
     if not log.is_file():
         return ""
     with log.open("rb") as file:
-        file.seek(0, os.SEEK_END)
-        file.seek(max(0, file.tell() - 16384))
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(start, end - 16384))
         text = file.read().decode(errors="replace")
     return "\n".join(text.splitlines()[-lines:])

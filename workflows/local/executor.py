@@ -1,42 +1,43 @@
-"""Runs a plan: every step as soon as what it needs is there, independent ones side by side."""
+"""Runs a plan: every step as soon as what it needs is there, independent ones side by side.
 
-import shutil
+Nothing that matters is kept in memory only: an execution whose engine dies goes on from its records.
+"""
+
+import os
 import threading
-import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from graphlib import TopologicalSorter
 
-from workflows.definition.errors import WorkflowError
-from workflows.definition.model import JSON, Step
-from workflows.local import naming
-from workflows.local.conditions import all_of
+from workflows.definition.model import Step
+from workflows.local import naming, step_results
+from workflows.local.faults import Fault
+from workflows.local.functions import Function
 from workflows.local.images import ImageTable
-from workflows.local.journal import EXECUTING, FAILED, STOPPED, SUCCEEDED, Journal, now
+from workflows.local.journal import (
+    EXECUTING,
+    FAILED,
+    STOPPED,
+    STOPPING,
+    SUCCEEDED,
+    Ended,
+    Identity,
+    Journal,
+    now,
+)
+from workflows.local.liveness import engine_of
 from workflows.local.planner import Plan
-from workflows.local.records import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
-from workflows.local.request import Request
-from workflows.local.resolver import Scope, resolve, text_of
-from workflows.local.runners.base import Result, Runner, Site, StepFailed, Task
-from workflows.local.runners.models import describe_group
+from workflows.local.records import EXECUTION, Record
+from workflows.local.runners.base import Runner, Site
+from workflows.local.steps import Listener, Progress, StepWork
 from workflows.local.store import Store
 
-
-class Listener(Protocol):
-    """Is told what happens, as it happens; called from several threads."""
-
-    def step_started(self, step: Step) -> None:
-        """A step's work begins."""
-
-    def step_ended(self, step: Step, *, status: str, seconds: float, note: str) -> None:
-        """A step has ended; `note` is its outcome or the reason of its failure."""
-
-    def log_line(self, step: str, line: str) -> None:
-        """A step's job wrote a line."""
-
-    def metric(self, step: str, name: str, value: float) -> None:
-        """A step's job published a metric."""
+# How many steps work at once, unless an execution says otherwise: jobs share this machine.
+DEFAULT_PARALLEL = max(4, os.cpu_count() or 1)
+_LOOK_FOR_STOP_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +48,17 @@ class Place:
     account: str
     images: ImageTable
     environment: Mapping[str, str] = field(default_factory=dict)  # settings for stand-ins
-    functions: Mapping[str, str] = field(default_factory=dict)  # Lambda function -> FILE:HANDLER
+    functions: Mapping[str, Function] = field(default_factory=dict)  # what stands in for Lambda functions
     function_environment: Mapping[str, str] = field(default_factory=dict)  # where their AWS calls go
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How an execution is run, beside what it runs."""
+
+    max_parallel: int | None = None  # MaxParallelExecutionSteps
+    faults: Mapping[str, Fault] = field(default_factory=dict)  # step -> what it is to meet
+    use_cache: bool = True
 
 
 class Execution:
@@ -63,185 +73,149 @@ class Execution:
         runners: Mapping[str, Runner],
         place: Place,
         listener: Listener,
+        options: Options | None = None,
+        version: int = 1,
+        resumes: Record | None = None,
     ) -> None:
-        """Record the execution as Executing; `run` does the rest."""
-        self._plan, self._store, self._runners, self._listener = plan, store, runners, listener
-        self.id = naming.new_execution_id()
-        self._names = naming.Names(region=place.region, account=place.account)
+        """Record the execution as Executing; `run` does the rest.
+
+        Args:
+            plan: what to run.
+            pipeline_name: whose execution this is.
+            store: where everything is kept.
+            runners: step type -> what does its work.
+            place: region, account and stand-ins.
+            listener: is told what happens.
+            options: how to run it.
+            version: of the pipeline.
+            resumes: the record of an execution that is to go on where it ended; None for a new one.
+        """
+        options = options or Options()
+        self._plan, self._store, self._listener = plan, store, listener
+        self._parallel = options.max_parallel or DEFAULT_PARALLEL
         self._stopped = threading.Event()
-        self._properties: dict[str, JSON] = {}
-        self._outcomes: dict[str, bool] = {}  # condition step -> outcome
-        self._skipped: set[str] = set()
+        self._progress = Progress()
+        names = naming.Names(region=place.region, account=place.account)
+        self.identity = _identity(names, pipeline_name, version, resumes)
+        self.id, self.arn = self.identity.id, self.identity.arn
         self.folder = store.home / "runs" / self.id
-        pipeline_arn = self._names.arn("pipeline", pipeline_name)
-        self._journal = Journal(
-            store, plan, execution_id=self.id, pipeline_name=pipeline_name, pipeline_arn=pipeline_arn
+        self._journal = Journal(store, plan, self.identity, max_parallel=options.max_parallel)
+        self._work = StepWork(
+            plan=plan,
+            execution_id=self.id,
+            folder=self.folder,
+            variables=_variables(self.identity),
+            progress=self._progress,
+            journal=self._journal,
+            runners=runners,
+            site=self._make_site(place, names),
+            listener=listener,
+            stopped=self._stopped,
+            sleep=self._stopped.wait,
+            faults=options.faults,
+            earlier=self._earlier if options.use_cache else None,
         )
-        self.arn = self._journal.arn
-        self._site = self._make_site(place)
-        self._variables = {
-            "PipelineName": pipeline_name,
-            "PipelineArn": pipeline_arn,
-            "PipelineExecutionId": self.id,
-            "PipelineExecutionArn": self.arn,
-            "StartDateTime": self._journal.started,
-        }
-        self._journal.execution(EXECUTING)
+        self._resumed = resumes is not None
+        if not self._resumed:
+            self._journal.execution(EXECUTING)
 
     def run(self) -> Record:
         """Run to the end and return the execution's record.
 
         Raises:
             KeyboardInterrupt: after the jobs are ended and the execution is recorded as Stopped.
+            StillRunning: another process runs it.
         """
-        reason: str | None = None
-        try:
-            with ThreadPoolExecutor(thread_name_prefix="step") as pool:
-                reason = self._run_steps(pool)
-        except KeyboardInterrupt:
-            self._journal.execution(STOPPED, "stopped by the user")
-            raise
-        except BaseException as bug:
-            self._journal.execution(FAILED, f"InternalError: {bug!r}")
-            raise
-        return self._journal.execution(SUCCEEDED if reason is None else FAILED, reason)
+        with engine_of(self.folder):
+            self._recall()
+            reason: str | None = None
+            try:
+                with self._looking_for_stop(), ThreadPoolExecutor(self._parallel, "step") as pool:
+                    reason = self._run_steps(pool)
+            except KeyboardInterrupt:
+                self._journal.execution(STOPPED, "stopped by the user")
+                raise
+            except BaseException as bug:
+                self._journal.execution(FAILED, f"InternalError: {bug!r}")
+                raise
+            return self._journal.execution(*self._verdict(reason))
+
+    def _verdict(self, reason: str | None) -> tuple[str, str | None]:
+        if self._stopped.is_set():
+            return STOPPED, None
+        return (SUCCEEDED, None) if reason is None else (FAILED, reason)
+
+    def _recall(self) -> None:
+        """Take over what ended well before: in this execution, or in the one that steps are reused from."""
+        steps = self._plan.definition.steps
+        own = step_results.of_execution(self._store, self.id, list(steps))
+        if self._plan.selection:
+            source_id = self._plan.selection.source_arn.rpartition("/")[2]
+            missing = sorted(self._plan.reused - own.keys())
+            for name, result in step_results.of_execution(self._store, source_id, missing).items():
+                self._journal.step_reused(steps[name], result)
+                own[name] = result
+        for result in own.values():
+            self._progress.add(result)
+        if self._resumed:
+            # Only now that it is ours alone: another engine's status must stay.
+            self._journal.execution(EXECUTING)
 
     def _run_steps(self, pool: ThreadPoolExecutor) -> str | None:
         """Run everything that can run; returns why the execution failed, or None."""
-        waiting = list(self._plan.order)
-        running: dict[Future[str | None], str] = {}
+        steps = _Upcoming(self._plan, self._progress)
+        running: dict[Future[Ended], Step] = {}
         reason: str | None = None
         try:
             while True:
-                if reason is None:
-                    for name in self._take_ready(waiting):
-                        running[pool.submit(self._run_step, self._plan.definition.steps[name])] = name
+                # As on SageMaker: after a failure nothing new starts, what runs is waited for.
+                while reason is None and not self._stopped.is_set() and len(running) < self._parallel:
+                    step = steps.take()
+                    if step is None:
+                        break
+                    running[pool.submit(self._work.run, step)] = step
                 if not running:
                     return reason
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    # As on SageMaker: after a failure nothing new starts, what runs is waited for.
-                    reason = self._end(running.pop(future), future) or reason
+                    step, outcome = running.pop(future), future.result()
+                    steps.done(step)
+                    if outcome.failure is not None and reason is None:
+                        reason = f"Step failure: {step.name}: {outcome.failure}"
         except KeyboardInterrupt:
             self._stopped.set()
             raise
 
-    def _end(self, name: str, future: "Future[str | None]") -> str | None:
-        failure = future.result()
-        return None if failure is None else f"Step failure: {name}: {failure}"
+    @contextmanager
+    def _looking_for_stop(self) -> Iterator[None]:
+        """Notice when somebody, in this process or another, has set the execution to Stopping."""
+        over = threading.Event()
 
-    def _take_ready(self, waiting: list[str]) -> list[str]:
-        """Remove from `waiting` what can start now, and what never will; returns the former."""
-        ready = []
-        for name in tuple(waiting):
-            step = self._plan.definition.steps[name]
-            needs = self._plan.definition.needs[name]
-            branch = step.branch
-            if needs & self._skipped or (
-                branch and self._outcomes.get(branch.condition) is (not branch.outcome)
-            ):
-                # The untaken side of a condition, or what hangs on it.
-                self._skipped.add(name)
-                waiting.remove(name)
-            elif needs <= self._properties.keys():
-                waiting.remove(name)
-                ready.append(name)
-        return ready
+        def look() -> None:
+            while not over.wait(_LOOK_FOR_STOP_EVERY_S):
+                record = self._store.find(EXECUTION, self.id)
+                if record is not None and record["PipelineExecutionStatus"] == STOPPING:
+                    self._stopped.set()
+                    return
 
-    def _run_step(self, step: Step) -> str | None:
-        """Run one step and record how it went; returns why it failed, or None."""
-        started, clock = now(), time.monotonic()
-        self._listener.step_started(step)
-        self._journal.step(step, EXECUTING, started)
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
         try:
-            status, metadata, note, failure = self._attempt(step)
-        except BaseException as bug:
-            # Not a fault of the step: the state must still say that it did not end well.
-            self._journal.step(step, FAILED, started, failure=f"InternalError: {bug!r}")
-            raise
-        self._journal.step(step, status, started, metadata=metadata, failure=failure)
-        self._listener.step_ended(step, status=status, seconds=time.monotonic() - clock, note=note)
-        return failure
+            yield
+        finally:
+            over.set()
+            thread.join()
 
-    def _attempt(self, step: Step) -> tuple[str, dict[str, JSON], str, str | None]:
-        """Returns status, metadata, a note for people, and the failure."""
-        try:
-            request, fields = self._resolve(step)
-            if step.type == "Condition":
-                return self._decide(step, request)
-            if step.type == "Fail":
-                message = text_of(request.find("ErrorMessage"))
-                return FAILED, {"Fail": {"ErrorMessage": message}}, message, message
-            result = self._make(step, self._task(step, request, fields))
-        except StepFailed as failed:
-            metadata = self._keep(failed.result) if failed.result else {}
-            status = STOPPED if self._stopped.is_set() else FAILED
-            return status, metadata, failed.reason, failed.reason
-        except (WorkflowError, OSError) as error:
-            # No job ran, or its outputs were not taken; on a full disk its tree is in the records' way.
-            shutil.rmtree(self.folder / step.name / "opt-ml", ignore_errors=True)
-            return FAILED, {}, str(error), f"ClientError: {error}"
-        metadata = self._keep(result)
-        self._properties[step.name] = result.description
-        return SUCCEEDED, metadata, result.name, None
+    def _earlier(self, step: str) -> list[step_results.StepResult]:
+        return step_results.of_step(self._store, self.identity.pipeline, step)
 
-    def _make(self, step: Step, task: Task) -> Result:
-        result = self._runners[step.type](task, self._site)
-        while result.kind == MODEL_PACKAGE and not self._store.add(
-            result.kind, result.name, result.description, parent=result.parent
-        ):
-            # Another execution has taken this version number meanwhile.
-            result = self._runners[step.type](task, self._site)
-        return result
-
-    def _decide(self, step: Step, request: Request) -> tuple[str, dict[str, JSON], str, str | None]:
-        outcome = all(all_of(request.find("Conditions"), where=f"{step.where} Conditions"))
-        self._outcomes[step.name] = outcome
-        self._properties[step.name] = {"Outcome": str(outcome)}
-        return SUCCEEDED, {"Condition": {"Outcome": str(outcome)}}, str(outcome), None
-
-    def _resolve(self, step: Step) -> tuple[Request, Request]:
-        """The step's arguments, and its fields beside them."""
-        job = {f"{step.type}JobName": self._job_name(step)} if step.type in ("Training", "Processing") else {}
-        scope = Scope(
-            definition=self._plan.definition,
-            parameters=self._plan.parameters,
-            variables={**self._variables, "CurrentDateTime": now(), **job},
-            properties=self._properties,
-            read_object=self._store.objects.read,
-        )
-        where = f"{step.where} Arguments"
-        arguments = {
-            key: resolve(value, scope, where=f"{where}.{key}") for key, value in step.arguments.items()
-        }
-        fields = {
-            key: resolve(value, scope, where=f"{step.where}.{key}") for key, value in step.fields.items()
-        }
-        return Request(arguments, where), Request(fields, step.where)
-
-    def _task(self, step: Step, request: Request, fields: Request) -> Task:
-        folder = self.folder / step.name
-        folder.mkdir(parents=True, exist_ok=True)
-        return Task(step=step.name, name=self._job_name(step), request=request, fields=fields, folder=folder)
-
-    def _job_name(self, step: Step) -> str:
-        return naming.job_name(self.id, step.name)
-
-    def _keep(self, result: Result) -> dict[str, JSON]:
-        if result.kind == MODEL_PACKAGE and self._store.find(MODEL_PACKAGE_GROUP, result.parent) is None:
-            # SageMaker Pipelines makes the group of a first version by itself.
-            self._store.put(MODEL_PACKAGE_GROUP, result.parent, describe_group(result.parent, self._site))
-        if result.kind is not None:
-            self._store.put(result.kind, result.name, result.description, parent=result.parent)
-        return result.metadata
-
-    def _make_site(self, place: Place) -> Site:
+    def _make_site(self, place: Place, names: naming.Names) -> Site:
         return Site(
             objects=self._store.objects,
             images=place.images,
             find=self._store.find,
             records=lambda kind, parent: self._store.all(kind, parent=parent),
-            arn=self._names.arn,
+            arn=names.arn,
             now=now,
             execution_arn=self.arn,
             record=self._store.put,
@@ -257,3 +231,69 @@ class Execution:
             },
             stopped=self._stopped,
         )
+
+
+class _Upcoming:
+    """The steps that can start, in document order; what stands on an untaken side never comes up."""
+
+    def __init__(self, plan: Plan, progress: Progress) -> None:
+        self._steps, self._needs, self._progress = plan.definition.steps, plan.definition.needs, progress
+        self._chosen = frozenset(plan.order)
+        self._position = {name: index for index, name in enumerate(self._steps)}
+        self._skipped: set[str] = set()
+        self._ready: deque[str] = deque()
+        self._sorter = TopologicalSorter(self._needs)
+        self._sorter.prepare()
+
+    def take(self) -> Step | None:
+        """The next step that can start now, or None."""
+        while not self._ready and (fresh := self._sorter.get_ready()):
+            for name in sorted(fresh, key=self._position.__getitem__):
+                if self._is_settled(name):
+                    self._sorter.done(name)
+                else:
+                    self._ready.append(name)
+        return self._steps[self._ready.popleft()] if self._ready else None
+
+    def done(self, step: Step) -> None:
+        """A step that was taken has ended; it counts as done for what hangs on it only if it succeeded."""
+        if step.name in self._progress.properties:
+            self._sorter.done(step.name)
+
+    def _is_settled(self, name: str) -> bool:
+        """Whether a step does not run: it has, it is not selected, or it is on an untaken side."""
+        if name in self._progress.properties:
+            return True
+        branch = self._steps[name].branch
+        untaken = branch is not None and self._progress.outcomes.get(branch.condition) is (not branch.outcome)
+        if untaken or name not in self._chosen or self._needs[name] & self._skipped:
+            self._skipped.add(name)
+            return True
+        return False
+
+
+def _identity(names: naming.Names, pipeline: str, version: int, resumes: Record | None) -> Identity:
+    if resumes is None:
+        own_id, started = naming.new_execution_id(), now()
+    else:
+        own_id, started = (
+            str(resumes["PipelineExecutionArn"]).rpartition("/")[2],
+            str(resumes["CreationTime"]),
+        )
+    return Identity(
+        id=own_id,
+        pipeline=pipeline,
+        pipeline_arn=names.arn("pipeline", pipeline),
+        version=version,
+        started=started,
+    )
+
+
+def _variables(identity: Identity) -> dict[str, str]:
+    return {
+        "PipelineName": identity.pipeline,
+        "PipelineArn": identity.pipeline_arn,
+        "PipelineExecutionId": identity.id,
+        "PipelineExecutionArn": identity.arn,
+        "StartDateTime": identity.started,
+    }

@@ -20,6 +20,7 @@ class StandIn:
     command: tuple[str, ...] | None  # None: the job's own entry point, as a process
     metrics: Mapping[str, str] = field(default_factory=dict)  # name -> regular expression
     docker_image: str | None = None  # set: through Docker, with the image itself
+    max_instances: int | None = None  # that one of its jobs may have; None: any number
 
 
 class ImageTable:
@@ -68,11 +69,24 @@ def docker_answers() -> bool:
 
 
 def _stand_in(repository: str, entry: Mapping[str, Any]) -> StandIn:
-    unknown = set(entry) - {"command", "metrics"}
+    unknown = set(entry) - {"command", "metrics", "max_instances"}
     if unknown:
         raise WorkflowError(f"[images.{repository}]: unknown setting {', '.join(sorted(unknown))}")
     command = entry.get("command")
     argv = (
         None if command is None else tuple(sys.executable if part == "{python}" else part for part in command)
     )
-    return StandIn(repository=repository, command=argv, metrics=dict(entry.get("metrics", {})))
+    return StandIn(
+        repository=repository,
+        command=argv,
+        metrics=dict(entry.get("metrics", {})),
+        max_instances=_max_instances(repository, entry.get("max_instances")),
+    )
+
+
+def _max_instances(repository: str, value: object) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise WorkflowError(f"[images.{repository}] max_instances: must be a number above 0, is {value!r}")
+    return value

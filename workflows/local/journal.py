@@ -1,76 +1,157 @@
 """Writes down how an execution goes, in the shapes of DescribePipelineExecution and its like."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from workflows.definition.model import JSON, Step
+from workflows.local.cache import Miss
 from workflows.local.planner import Plan
-from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
+from workflows.local.records import EXECUTION, EXECUTION_STEP, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
 from workflows.local.resolver import text_of
-from workflows.local.store import Store
+from workflows.local.runners.base import Result
+from workflows.local.step_results import StepResult
+from workflows.local.store import Store, Write
 
-SUCCEEDED, FAILED, STOPPED, EXECUTING = "Succeeded", "Failed", "Stopped", "Executing"
+EXECUTING, STOPPING = "Executing", "Stopping"
+SUCCEEDED, FAILED, STOPPED = "Succeeded", "Failed", "Stopped"
 
 # The API's limits.
 _STEP_REASON_LIMIT = 1024
 _EXECUTION_REASON_LIMIT = 1300
 
 
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Which execution of which version of which pipeline."""
+
+    id: str
+    pipeline: str
+    pipeline_arn: str
+    version: int
+    started: str  # the first time; a resumed execution keeps it
+
+    @property
+    def arn(self) -> str:
+        """The execution's ARN."""
+        return f"{self.pipeline_arn}/execution/{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a step has ended."""
+
+    status: str
+    note: str  # for people: the outcome, or why it failed
+    metadata: Mapping[str, JSON] = field(default_factory=dict)
+    properties: JSON = None
+    result: Result | None = None  # the resource that it made
+    failure: str | None = None
+    key: Mapping[str, JSON] | None = None  # of step caching, where the step itself ran with it
+    cache_hit: str | None = None  # ARN of the execution that its outcome is taken from
+    cache_miss: Miss | None = None
+    attempts: int = 1
+
+
 class Journal:
     """The records of one execution."""
 
-    def __init__(
-        self, store: Store, plan: Plan, *, execution_id: str, pipeline_name: str, pipeline_arn: str
-    ) -> None:
+    def __init__(self, store: Store, plan: Plan, identity: Identity, *, max_parallel: int | None) -> None:
         """Nothing is written before the first call."""
-        self._store, self._plan, self._id = store, plan, execution_id
-        self._pipeline_name, self._pipeline_arn = pipeline_name, pipeline_arn
-        self.arn = f"{pipeline_arn}/execution/{execution_id}"
-        self.started = now()
+        self._store, self._identity = store, identity
+        self._record: Record = {
+            "PipelineArn": identity.pipeline_arn,
+            "PipelineExecutionArn": identity.arn,
+            "PipelineExecutionDisplayName": f"{identity.pipeline}-{identity.id}",
+            "PipelineVersionId": identity.version,
+            "CreationTime": identity.started,
+            "PipelineParameters": [
+                {"Name": name, "Value": text_of(value)} for name, value in plan.parameters.items()
+            ],
+            "Differences": [difference.record() for difference in plan.differences],
+        }
+        if max_parallel is not None:
+            self._record["ParallelismConfiguration"] = {"MaxParallelExecutionSteps": max_parallel}
+        if plan.selection is not None:
+            self._record["SelectiveExecutionConfig"] = plan.selection.record()
 
     def execution(self, status: str, reason: str | None = None) -> Record:
         """Record the status of the execution."""
-        record: Record = {
-            "PipelineArn": self._pipeline_arn,
-            "PipelineExecutionArn": self.arn,
-            "PipelineExecutionDisplayName": f"{self._pipeline_name}-{self._id}",
-            "PipelineExecutionStatus": status,
-            "CreationTime": self.started,
-            "LastModifiedTime": now(),
-            "PipelineParameters": [
-                {"Name": name, "Value": text_of(value)} for name, value in self._plan.parameters.items()
-            ],
-            "PipelineDefinition": dict(self._plan.definition.document),
-            "Differences": list(self._plan.differences),
-        }
+        record = {**self._record, "PipelineExecutionStatus": status, "LastModifiedTime": now()}
         if reason is not None:
             record["FailureReason"] = reason[:_EXECUTION_REASON_LIMIT]
-        self._store.put(EXECUTION, self._id, record, parent=self._pipeline_name)
+        self._store.put(EXECUTION, self._identity.id, record, parent=self._identity.pipeline)
         return record
 
-    def step(
-        self,
-        step: Step,
-        status: str,
-        started: str,
-        *,
-        metadata: Mapping[str, JSON] | None = None,
-        failure: str | None = None,
-    ) -> None:
-        """Record the status of one step."""
-        record: Record = {
+    def step_started(self, step: Step, started: str, *, attempt: int = 1) -> None:
+        """Record that a step works, or tries again."""
+        self._store.write(self._step(step, EXECUTING, started, attempt))
+
+    def step_ended(self, step: Step, started: str, ended: Ended) -> bool:
+        """Record the outcome of a step, what it made and what others need of it: all of it, or nothing.
+
+        False, and nothing written, where the version number of a new model package is taken meanwhile.
+        """
+        writes = [self._ended_step(step, started, ended)]
+        if ended.status == SUCCEEDED:
+            writes.append(self._result_of(step, ended).write(pipeline=self._identity.pipeline))
+        if ended.result is not None and ended.result.kind is not None:
+            writes += _resources(ended.result, self._store)
+        return self._store.write(*writes)
+
+    def step_reused(self, step: Step, source: StepResult) -> None:
+        """Record that a step does not run: its outcome is that of an earlier execution."""
+        reused = Ended(status=SUCCEEDED, note="", metadata=source.metadata, properties=source.properties)
+        record = self._step(step, SUCCEEDED, now(), 1)
+        origin: JSON = {"SourcePipelineExecutionArn": source.execution_arn}
+        body = {**record.body, "SelectiveExecutionResult": origin, "Metadata": dict(source.metadata)}
+        self._store.write(
+            Write(kind=record.kind, name=record.name, body=body, parent=record.parent),
+            self._result_of(step, reused).write(pipeline=self._identity.pipeline),
+        )
+
+    def _ended_step(self, step: Step, started: str, ended: Ended) -> Write:
+        write = self._step(step, ended.status, started, ended.attempts)
+        body: Record = {**write.body, "EndTime": now(), "Metadata": dict(ended.metadata)}
+        if ended.failure is not None:
+            body["FailureReason"] = ended.failure[:_STEP_REASON_LIMIT]
+        if ended.cache_hit is not None:
+            body["CacheHitResult"] = {"SourcePipelineExecutionArn": ended.cache_hit}
+        if ended.cache_miss is not None:
+            body["CacheMiss"] = ended.cache_miss.record()
+        return Write(kind=write.kind, name=write.name, body=body, parent=write.parent)
+
+    def _step(self, step: Step, status: str, started: str, attempt: int) -> Write:
+        body: Record = {
             "StepName": step.name,
             "StepType": step.type,
             "StartTime": started,
             "StepStatus": status,
-            "AttemptCount": 1,
-            "Metadata": dict(metadata or {}),
+            "AttemptCount": attempt,
+            "Metadata": {},
         }
-        if status != EXECUTING:
-            record["EndTime"] = now()
-        if failure is not None:
-            record["FailureReason"] = failure[:_STEP_REASON_LIMIT]
-        self._store.put(EXECUTION_STEP, f"{self._id}/{step.name}", record, parent=self._id)
+        name = f"{self._identity.id}/{step.name}"
+        return Write(kind=EXECUTION_STEP, name=name, body=body, parent=self._identity.id)
+
+    def _result_of(self, step: Step, ended: Ended) -> StepResult:
+        return StepResult(
+            step=step.name,
+            execution_arn=self._identity.arn,
+            ended=now(),
+            properties=ended.properties,
+            metadata=ended.metadata,
+            key=ended.key,
+        )
+
+
+def _resources(result: Result, store: Store) -> list[Write]:
+    new = result.kind == MODEL_PACKAGE
+    made = Write(
+        kind=str(result.kind), name=result.name, body=result.description, parent=result.parent, new=new
+    )
+    if result.group is None or store.find(MODEL_PACKAGE_GROUP, result.parent) is not None:
+        return [made]
+    return [made, Write(kind=MODEL_PACKAGE_GROUP, name=result.parent, body=result.group)]
 
 
 def now() -> str:

@@ -1,6 +1,7 @@
 """A model's inference container: started, proved by /ping, asked through /invocations."""
 
 import http.client
+import json
 import shutil
 import socket
 import tarfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workflows.definition.errors import WorkflowError
+from workflows.definition.model import JSON
 from workflows.local.container import Container, tail
 from workflows.local.images import StandIn
 from workflows.local.objects import Objects
@@ -119,6 +121,15 @@ class ModelServer:
             return self._request("POST", "/invocations", body, headers, timeout_s=limit_s)
         except (OSError, http.client.HTTPException) as error:
             raise ModelServerError(f"the model's container did not answer: {error}") from None
+
+    def execution_parameters(self) -> dict[str, JSON]:
+        """What the container wishes for a batch transform, at GET /execution-parameters; mostly nothing."""
+        try:
+            answer = self._request("GET", "/execution-parameters", None, {}, timeout_s=2)
+            wishes = json.loads(answer.body) if answer.status == http.client.OK else None
+        except (OSError, http.client.HTTPException, ValueError):
+            return {}
+        return wishes if isinstance(wishes, dict) else {}
 
     def stop(self) -> None:
         """End the container."""

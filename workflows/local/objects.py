@@ -1,20 +1,23 @@
 """Objects under s3://bucket/key, kept as files in a directory tree.
 
 An object appears whole or not at all: it is written beside its place and renamed into it. Objects that a
-finished job made are hard links to its files, not copies; what a job is given is a copy, because it may
-change its inputs (as it may on SageMaker) without changing what is stored.
+finished job made are hard links to its files, and what is lent to a job is hard links to the objects: nobody
+may change either in place. A job that may change its inputs gets copies, or an overlay over the links.
 """
 
+import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workflows.definition.errors import WorkflowError
 
 SCHEME = "s3://"
+# Kernels and file systems without copy_file_range, or pairs of them.
+_NO_COPY_RANGE = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 
 
 class ObjectError(WorkflowError):
@@ -50,6 +53,17 @@ def parse(uri: str) -> Location:
     return Location(bucket, key)
 
 
+@dataclass(frozen=True)
+class Shard:
+    """Every `count`-th object, from the one at `index`."""
+
+    index: int
+    count: int
+
+
+WHOLE = Shard(0, 1)
+
+
 class Objects:
     """The objects of one folder."""
 
@@ -70,31 +84,47 @@ class Objects:
         prefix = parse(uri)
         bucket = self._root / prefix.bucket
         start = bucket / prefix.key.rpartition("/")[0]
-        found = sorted(_files(start), key=lambda path: path.relative_to(bucket).as_posix())
+        found = sorted(files_below(start), key=lambda path: path.relative_to(bucket).as_posix())
         for path in found:
             key = path.relative_to(bucket).as_posix()
             if key.startswith(prefix.key):
                 yield Location(prefix.bucket, key), path
 
-    def download(self, uri: str, folder: Path) -> int:
+    def download(self, uri: str, folder: Path, *, shard: Shard = WHOLE) -> int:
         """Copy every object under a prefix into a folder, as File mode does; returns how many.
+
+        Args:
+            uri: the prefix.
+            folder: made if it is missing, also for a shard that gets nothing.
+            shard: which of the objects, in the order of their keys.
 
         Raises:
             ObjectError: nothing is there, the prefix ends inside a name, or the disk is too small.
         """
-        prefix = parse(uri)
-        found = list(self.keys(uri))
-        if not found:
-            raise ObjectError(f"{uri}: nothing is stored there")
+        found = self._under(uri, shard)
         folder.mkdir(parents=True, exist_ok=True)
         size, free = sum(path.stat().st_size for _, path in found), shutil.disk_usage(folder).free
         if size > free:
             raise ObjectError(f"{uri}: {size} bytes do not fit into {folder}, which has {free} left")
-        for location, path in found:
-            target = folder / relative_to(location, prefix)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
-        return len(found)
+        return _place(found, folder, _copy)
+
+    def lend(self, uri: str, folder: Path, *, shard: Shard = WHOLE) -> int:
+        """The same by hard links: for readers that change nothing, such as an overlay.
+
+        Raises:
+            ObjectError: nothing is there, or the prefix ends inside a name.
+        """
+        found = self._under(uri, shard)
+        folder.mkdir(parents=True, exist_ok=True)
+        return _place(found, folder, _link_or_copy)
+
+    def _under(self, uri: str, shard: Shard) -> list[tuple[PurePosixPath, Path]]:
+        """The objects of a shard: path inside the prefix, and file."""
+        prefix = parse(uri)
+        found = [(relative_to(location, prefix), path) for location, path in self.keys(uri)]
+        if not found:
+            raise ObjectError(f"{uri}: nothing is stored there")
+        return found[shard.index :: shard.count]
 
     def read(self, uri: str) -> bytes:
         """The content of one object.
@@ -112,7 +142,7 @@ class Objects:
 
         Symbolic links are not followed, as SageMaker does not follow them.
         """
-        files = list(_files(folder))
+        files = list(files_below(folder))
         for path in files:
             self.adopt_file(path, str(parse(uri).child(path.relative_to(folder).as_posix())))
         return len(files)
@@ -121,6 +151,18 @@ class Objects:
         """Store one such file as an object."""
         with self._staged(uri) as staged:
             _link_or_copy(path, staged)
+
+    def upload(self, path: Path, uri: str) -> bool:
+        """Store a copy of a file that somebody may write to; False, and nothing stored, if that happened."""
+        before = path.stat()
+        try:
+            with self._staged(uri) as staged:
+                _copy(path, staged)
+                if not _same_state(before, path.stat()):
+                    raise _ChangedMeanwhile
+        except _ChangedMeanwhile:
+            return False
+        return True
 
     def sync(self, source: Path, uri: str) -> int:
         """Copy a user's folder, or one file, below a prefix; returns how many files were new or changed.
@@ -131,7 +173,9 @@ class Objects:
         if not source.exists():
             raise ObjectError(f"{source}: no such file or folder")
         files = (
-            {path.relative_to(source).as_posix(): path for path in _files(source)} if source.is_dir() else {}
+            {path.relative_to(source).as_posix(): path for path in files_below(source)}
+            if source.is_dir()
+            else {}
         )
         files = files or ({source.name: source} if source.is_file() else {})
         if not files:
@@ -171,7 +215,12 @@ class _Staged:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+class _ChangedMeanwhile(Exception):
+    pass
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Every regular file in a folder and its folders; symbolic links are not followed."""
     for base, _, names in os.walk(folder):
         for name in names:
             path = Path(base, name)
@@ -197,15 +246,47 @@ def relative_to(location: Location, prefix: Location) -> PurePosixPath:
 
 
 def _same(path: Path, stored: Path) -> bool:
-    if not stored.is_file():
-        return False
-    mine, its = path.stat(), stored.stat()
-    return (mine.st_size, mine.st_mtime_ns) == (its.st_size, its.st_mtime_ns)
+    return stored.is_file() and _same_state(path.stat(), stored.stat())
+
+
+def _same_state(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
+def _place(
+    found: Sequence[tuple[PurePosixPath, Path]], folder: Path, put: Callable[[Path, Path], None]
+) -> int:
+    for relative, path in found:
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Two prefixes may bring the same name; the later one counts.
+        target.unlink(missing_ok=True)
+        put(path, target)
+    return len(found)
 
 
 def _link_or_copy(path: Path, target: Path) -> None:
     try:
         os.link(path, target)
     except OSError:
-        # Another file system, or one without hard links.
+        # Another file system, one without hard links, or one that allows no more of them.
         shutil.copy2(path, target)
+
+
+def _copy(path: Path, target: Path) -> None:
+    try:
+        _copy_range(path, target)
+    except OSError as error:
+        if error.errno not in _NO_COPY_RANGE:
+            raise
+        shutil.copyfile(path, target)
+
+
+def _copy_range(path: Path, target: Path) -> None:
+    if not hasattr(os, "copy_file_range"):
+        raise OSError(errno.ENOSYS, "only Linux has it")
+    with path.open("rb") as source, target.open("wb") as copy:
+        left = os.fstat(source.fileno()).st_size
+        # Shares the blocks where the file system can.
+        while left and (done := os.copy_file_range(source.fileno(), copy.fileno(), left)):
+            left -= done

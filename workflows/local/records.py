@@ -4,8 +4,11 @@ from workflows.definition.model import JSON
 
 Record = dict[str, JSON]
 
+PIPELINE = "pipeline"
+PIPELINE_VERSION = "pipeline-version"
 EXECUTION = "pipeline-execution"
 EXECUTION_STEP = "pipeline-execution-step"
+STEP_RESULT = "step-result"  # no resource of SageMaker's: what later steps and executions use of a step
 PROCESSING_JOB = "processing-job"
 TRAINING_JOB = "training-job"
 TRANSFORM_JOB = "transform-job"

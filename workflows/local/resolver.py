@@ -5,7 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from workflows.definition.errors import UnresolvedValue, did_you_mean
-from workflows.definition.expressions import parse_get, parse_json_get
+from workflows.definition.expressions import (
+    EXECUTION,
+    EXPERIMENT,
+    PARAMETERS,
+    parse_get,
+    parse_join,
+    parse_json_get,
+)
 from workflows.definition.model import JSON, Definition, Scalar
 
 # What SageMaker calls the name of an entry, by list.
@@ -59,9 +66,11 @@ def text_of(value: JSON) -> str:
 
 def _get(body: JSON, scope: Scope, where: str) -> JSON:
     get = parse_get(body, where=where)
-    if get.root == "Parameters":
+    if get.root == PARAMETERS:
         return scope.parameters[get.name]
-    if get.root == "Execution":
+    if get.root == EXPERIMENT:
+        return resolve(scope.definition.experiment[get.name], scope, where=f"{EXPERIMENT}.{get.name}")
+    if get.root == EXECUTION:
         if get.name not in scope.variables:
             raise UnresolvedValue(f"{where}: {get.name} has a value in a job's own arguments only")
         return scope.variables[get.name]
@@ -71,11 +80,9 @@ def _get(body: JSON, scope: Scope, where: str) -> JSON:
 
 
 def _join(body: JSON, scope: Scope, where: str) -> str:
-    items = body.get("Values") if isinstance(body, dict) else None
-    if not isinstance(body, dict) or not isinstance(items, list):
-        raise UnresolvedValue(f"{where}: Std:Join takes On and a list of Values")
+    separator, items = parse_join(body, where=where)
     values = [resolve(item, scope, where=f"{where}.Values[{index}]") for index, item in enumerate(items)]
-    return str(body.get("On", "")).join(text_of(value) for value in values)
+    return separator.join(text_of(value) for value in values)
 
 
 def _json_get(body: JSON, scope: Scope, where: str) -> JSON:
@@ -89,6 +96,8 @@ def _json_get(body: JSON, scope: Scope, where: str) -> JSON:
         uri = f"{text_of(folder).rstrip('/')}/{file.path}"
     try:
         document = json.loads(scope.read_object(uri))
+    except RecursionError:
+        raise UnresolvedValue(f"{where}: {uri} is nested too deeply") from None
     except ValueError as error:
         raise UnresolvedValue(f"{where}: {uri} is not JSON: {error}") from None
     return _descend(document, wanted.path, f"{where}: {uri}")

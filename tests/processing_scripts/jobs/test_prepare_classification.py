@@ -16,7 +16,7 @@ from PIL import Image
 
 from processing_scripts.jobs.prepare_classification import main
 from processing_scripts.vision.recordio import RecordReader, unpack_image_record
-from tests.processing_scripts.job_testing import cut_short, run_python, tree, write_new
+from tests.processing_scripts.job_testing import cut_short, read_json, run_python, tree, write_new
 
 SMALL = ("--workers", 1, "--resize", 64, "--image-shape", "3,64,64", "--training-per-class", 5)
 FOLDERS = ["025.cactus", "056.dog", "087.goldfish", "198.spider"]
@@ -25,7 +25,11 @@ FOLDERS = ["025.cactus", "056.dog", "087.goldfish", "198.spider"]
 def prepare(run_job, source, output, *arguments):
     code, message = run_job(main, "--input", source, "--output", output, *SMALL, *arguments)
     assert (code, message) == (0, None)
-    return json.loads((output / "report" / "report.json").read_text())
+    return read_json(output / "report" / "report.json")
+
+
+def details(output):
+    return read_json(output / "report" / "details.json")
 
 
 def rows(output, name):
@@ -52,7 +56,7 @@ def test_five_of_seven_pictures_of_every_class_are_for_training(drawn_things, tm
     assert report["hyperparameters"] == {"num_classes": "4", "num_training_samples": "20"}
     assert (report["num_classes"], report["num_training_samples"]) == (4, 20)
     assert report["class_names"] == ["cactus", "dog", "goldfish", "spider"]
-    assert report["classes"][1] == {
+    assert details(tmp_path / "out")["classes"][1] == {
         "id": 1, "name": "dog", "folder": "056.dog", "train": 5, "validation": 2,
     }  # fmt: skip
     assert report["splits"] == {"train": 20, "validation": 8}
@@ -70,9 +74,8 @@ def test_training_is_mixed_and_validation_in_order(drawn_things, tmp_path, run_j
 
 def test_the_strays_of_caltech_are_counted_and_named(drawn_things, tmp_path, run_job, capsys):
     report = prepare(run_job, drawn_things, tmp_path / "out")
-    assert report["strays"] == {
-        "count": 3, "paths": ["056.dog/greg/vision309", "198.spider/RENAME2", "README"],
-    }  # fmt: skip
+    assert report["strays"] == 3
+    assert details(tmp_path / "out")["strays"] == ["056.dog/greg/vision309", "198.spider/RENAME2", "README"]
     assert "3 entries are no pictures of a class: 056.dog/greg/vision309, 198.spi" in capsys.readouterr().out
 
 
@@ -201,7 +204,8 @@ def test_without_resizing_pictures_keep_their_size(drawn_things, tmp_path, run_j
 def test_a_ratio_is_used_instead_of_a_number(drawn_things, tmp_path, run_job):
     report = prepare(run_job, drawn_things, tmp_path / "out", "--train-ratio", 0.4)
     # 0.4 x 7 = 2.8
-    assert {(entry["train"], entry["validation"]) for entry in report["classes"]} == {(3, 4)}
+    classes = details(tmp_path / "out")["classes"]
+    assert {(entry["train"], entry["validation"]) for entry in classes} == {(3, 4)}
     assert "training_per_class" not in report["settings"]
 
 
@@ -244,21 +248,37 @@ def test_outputs_do_not_depend_on_the_number_of_processes_or_the_form_of_the_inp
     assert not list(tmp_path.rglob("*.staged")) + list(tmp_path.rglob("*.partial"))
 
 
-def test_the_report_describes_every_other_output_and_nothing_of_this_machine(drawn_things, tmp_path, run_job):
+def test_every_other_output_is_listed_and_nothing_of_this_machine(drawn_things, tmp_path, run_job):
     report = prepare(run_job, drawn_things, tmp_path / "out")
+    listed = read_json(tmp_path / "out" / "report" / "outputs.json")["outputs"]
     found = tree(tmp_path / "out")
-    assert {name: entry["sha256"] for name, entry in report["outputs"].items()} == {
-        name: digest for name, digest in found.items() if name != "report/report.json"
+    assert {name: entry["sha256"] for name, entry in listed.items()} == {
+        name: digest for name, digest in found.items() if name != "report/outputs.json"
     }
     assert {name.split("/")[0] for name in found} == {
         "train", "validation", "validation_images", "lists", "report",
     }  # fmt: skip
-    assert str(tmp_path) not in json.dumps(report)
+    assert str(tmp_path) not in json.dumps([report, listed, details(tmp_path / "out")])
     assert report["source"] == "class folders"
     assert report["settings"] == {
         "training_per_class": 5, "seed": 0, "resize": 64, "quality": 95, "image_shape": "3,64,64",
         "max_unreadable_share": 0.0,
     }  # fmt: skip
+
+
+def test_what_later_steps_read_does_not_grow_with_the_pictures(drawn_things, tmp_path, run_job):
+    sizes = []
+    for copies in (1, 4):
+        root = tmp_path / f"times-{copies}"
+        for source in drawn_things.rglob("*.jpg"):
+            (root / source.parent.name).mkdir(parents=True, exist_ok=True)
+            for number in range(copies):
+                os.link(source, root / source.parent.name / f"{number}-{source.name}")
+        (root / "stray.txt").touch()
+        prepare(run_job, root, tmp_path / f"out-{copies}", "--train-ratio", 0.5)
+        sizes.append((tmp_path / f"out-{copies}" / "report" / "report.json").stat().st_size)
+    # A digit more in three counts: 16 and 12 pictures become 56 and 56.
+    assert 0 <= sizes[1] - sizes[0] < 8
 
 
 def test_held_out_pictures_are_handed_on_untouched(drawn_things, tmp_path, run_job):
@@ -293,7 +313,8 @@ def test_unreadable_pictures_are_skipped_up_to_the_allowed_share(things, tmp_pat
     cut_short(things / "025.cactus" / "025_0003.jpg")
     write_new(things / "198.spider" / "198_0001.jpg", b"<html>404</html>")
     report = prepare(run_job, things.parent, tmp_path / "out", "--max-unreadable-share", 0.1)
-    assert report["skipped"] == [
+    assert report["skipped"] == 2
+    assert details(tmp_path / "out")["skipped"] == [
         {"path": "025.cactus/025_0003.jpg", "fault": "is cut short"},
         {"path": "198.spider/198_0001.jpg", "fault": "is not a readable JPEG or PNG file"},
     ]

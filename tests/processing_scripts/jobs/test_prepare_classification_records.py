@@ -1,7 +1,6 @@
 """Record files that are there already, as the notebook downloads them."""
 
 import io
-import json
 import struct
 
 import mxnet as mx
@@ -11,7 +10,7 @@ from PIL import Image
 
 from processing_scripts.jobs.prepare_classification import main
 from processing_scripts.vision.recordio import pack_image_record
-from tests.processing_scripts.job_testing import tree
+from tests.processing_scripts.job_testing import read_json, tree
 
 SHAPE = ("--workers", 1, "--image-shape", "3,32,32")
 TRAIN, VALIDATION = "caltech-256-60-train.rec", "caltech-256-60-val.rec"
@@ -46,7 +45,7 @@ def ready(tmp_path):
 
 def prepare(run_job, folder, output, *arguments):
     assert run_job(main, "--input", folder, "--output", output, *SHAPE, *arguments) == (0, None)
-    return json.loads((output / "report" / "report.json").read_text())
+    return read_json(output / "report" / "report.json")
 
 
 def test_ready_records_are_counted_and_passed_on_unchanged(ready, tmp_path, run_job):
@@ -58,7 +57,7 @@ def test_ready_records_are_counted_and_passed_on_unchanged(ready, tmp_path, run_
     assert report["hyperparameters"] == {"num_classes": "3", "num_training_samples": "4"}
     assert report["splits"] == {"train": 4, "validation": 3}
     assert report["class_names"] == ["class 0", "class 1", "class 2"]
-    assert report["classes"] == [
+    assert read_json(tmp_path / "out" / "report" / "details.json")["classes"] == [
         {"id": 0, "name": "class 0", "folder": "class_000", "train": 2, "validation": 1},
         {"id": 1, "name": "class 1", "folder": "class_001", "train": 1, "validation": 0},
         {"id": 2, "name": "class 2", "folder": "class_002", "train": 1, "validation": 2},
@@ -84,8 +83,8 @@ def test_what_this_job_packed_can_be_its_input(drawn_things, tmp_path, run_job):
     first = prepare(
         run_job, drawn_things, tmp_path / "a", "--resize", 40, "--training-per-class", 5
     )  # a folder per channel
-    names = tmp_path / "a" / "classes.txt"
-    names.write_text("".join(f"{entry['folder']}\n" for entry in first["classes"]))
+    classes = read_json(tmp_path / "a" / "report" / "details.json")["classes"]
+    (tmp_path / "a" / "classes.txt").write_text("".join(f"{entry['folder']}\n" for entry in classes))
     second = prepare(run_job, tmp_path / "a", tmp_path / "b")
     for key in ("hyperparameters", "class_names", "splits"):
         assert second[key] == first[key]

@@ -13,7 +13,14 @@ from PIL import Image
 
 from processing_scripts.jobs.prepare_detection import main
 from processing_scripts.vision.recordio import RecordReader, unpack_image_record
-from tests.processing_scripts.job_testing import cut_short, replace_text, run_python, tree, write_new
+from tests.processing_scripts.job_testing import (
+    cut_short,
+    read_json,
+    replace_text,
+    run_python,
+    tree,
+    write_new,
+)
 
 SMALL = ("--workers", 1, "--resize", 64)
 ALL_FIVE = [17, 36, 47, 68, 73]
@@ -22,7 +29,11 @@ ALL_FIVE = [17, 36, 47, 68, 73]
 def prepare(run_job, source, output, *arguments):
     code, message = run_job(main, "--input", source, "--output", output, *SMALL, *arguments)
     assert (code, message) == (0, None)
-    return json.loads((output / "report" / "report.json").read_text())
+    return read_json(output / "report" / "report.json")
+
+
+def details(output):
+    return read_json(output / "report" / "details.json")
 
 
 def records(path):
@@ -113,7 +124,7 @@ def test_lists_worked_out_by_hand(tmp_path, run_job):
         "1\t2\t5\t0.0000\t0.0000\t0.0000\t1.0000\t1.0000\t005.Owl/b.jpg",
         "3\t2\t5\t1.0000\t0.5000\t0.5000\t1.0000\t1.0000\t009.Wren/e.jpg",
     ]
-    assert report["classes"] == [
+    assert details(tmp_path / "out")["classes"] == [
         {"id": 0, "class_id": 5, "name": "005.Owl", "train": 1, "validation": 1},
         {"id": 1, "class_id": 9, "name": "009.Wren", "train": 1, "validation": 1},
     ]
@@ -220,17 +231,15 @@ def test_outputs_do_not_depend_on_the_number_of_processes_or_the_form_of_the_inp
     assert not list(tmp_path.rglob("*.staged")) + list(tmp_path.rglob("*.partial"))
 
 
-def test_the_report_describes_every_other_output_and_nothing_of_this_machine(drawn_birds, tmp_path, run_job):
+def test_every_other_output_is_listed_and_nothing_of_this_machine(drawn_birds, tmp_path, run_job):
     report = prepare(run_job, drawn_birds, tmp_path / "out")
+    listed = read_json(tmp_path / "out" / "report" / "outputs.json")["outputs"]
     found = tree(tmp_path / "out")
-    assert {name: entry["sha256"] for name, entry in report["outputs"].items()} == {
-        name: digest for name, digest in found.items() if name != "report/report.json"
+    assert {name: entry["sha256"] for name, entry in listed.items()} == {
+        name: digest for name, digest in found.items() if name != "report/outputs.json"
     }
-    assert all(
-        entry["bytes"] == (tmp_path / "out" / name).stat().st_size
-        for name, entry in report["outputs"].items()
-    )
-    assert str(tmp_path) not in json.dumps(report)
+    assert all(entry["bytes"] == (tmp_path / "out" / name).stat().st_size for name, entry in listed.items())
+    assert str(tmp_path) not in json.dumps([report, listed, details(tmp_path / "out")])
     tables = {path.name for path in (drawn_birds / "CUB_200_2011").glob("*.txt")}
     assert set(report["inputs"]) == tables | {"pictures"}
     assert report["splits"] == {"train": 25, "validation": 15}
@@ -265,11 +274,11 @@ def test_classes_can_be_named_and_all_means_all(drawn_birds, tmp_path, run_job):
 
 def test_a_random_split_is_stratified_and_follows_its_seed(drawn_birds, tmp_path, run_job):
     random = ("--split", "random", "--train-ratio", 0.75)
-    first = prepare(run_job, drawn_birds, tmp_path / "a", *random, "--seed", 1)
+    prepare(run_job, drawn_birds, tmp_path / "a", *random, "--seed", 1)
     prepare(run_job, drawn_birds, tmp_path / "b", *random, "--seed", 1)
     prepare(run_job, drawn_birds, tmp_path / "c", *random, "--seed", 2)
     assert tree(tmp_path / "a") == tree(tmp_path / "b") != tree(tmp_path / "c")
-    assert {(entry["train"], entry["validation"]) for entry in first["classes"]} == {(6, 2)}
+    assert {(entry["train"], entry["validation"]) for entry in details(tmp_path / "a")["classes"]} == {(6, 2)}
 
 
 def test_the_split_of_one_species_does_not_depend_on_the_others(drawn_birds, tmp_path, run_job):
@@ -308,11 +317,14 @@ def test_unreadable_pictures_are_skipped_up_to_the_allowed_share(birds, tmp_path
     cut_short(birds / CARDINAL)
     write_new(birds / "images/073.Blue_Jay/Blue_Jay_0002_73002.jpg", b"<html>404</html>")
     report = prepare(run_job, birds.parent, tmp_path / "out", "--max-unreadable-share", 0.05)
-    assert report["skipped"] == [
+    assert report["skipped"] == 2
+    assert details(tmp_path / "out")["skipped"] == [
         {"path": "017.Cardinal/Cardinal_0001_17001.jpg", "fault": "is cut short"},
         {"path": "073.Blue_Jay/Blue_Jay_0002_73002.jpg", "fault": "is not a readable JPEG or PNG file"},
     ]
-    assert sum(entry["train"] + entry["validation"] for entry in report["classes"]) == 38
+    assert sum(report["splits"].values()) == 38
+    counts = [entry["train"] + entry["validation"] for entry in details(tmp_path / "out")["classes"]]
+    assert counts == [7, 8, 8, 8, 7]
     lists = "".join(path.read_text() for path in (tmp_path / "out" / "lists").glob("*.lst"))
     assert "Cardinal_0001" not in lists
     assert "Blue_Jay_0002" not in lists

@@ -177,7 +177,7 @@ def test_a_fault_in_the_data_ends_the_job_with_one_message_and_leaves_the_run_be
     out = tmp_path / "out"
     out.mkdir()
     (out / "report").mkdir()
-    (out / "report" / "report.json").write_text('{"outputs": {"train/train.rec": {}}}')
+    (out / "report" / "outputs.json").write_text('{"outputs": {"train/train.rec": {}}}')
     (out / "train").mkdir()
     (out / "train" / "train.rec").write_bytes(b"the run before")
     before = tree(out)

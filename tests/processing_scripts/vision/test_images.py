@@ -5,11 +5,14 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from processing_scripts.vision.images import (
     MAX_PIXELS,
     ImageError,
+    check_image,
     decode_image,
     encode_jpeg,
     read_size,
@@ -58,7 +61,7 @@ def png_header(width, height):
 def test_pictures_become_three_channels_of_the_size_in_their_header(data):
     pixels = decode_image(data, source="a.jpg")
     assert pixels.dtype == np.uint8
-    assert read_size(io.BytesIO(data), source="a.jpg") == (60, 40)
+    assert read_size(io.BytesIO(data), source="a.jpg") == check_image(data, source="a.jpg") == (60, 40)
     assert pixels.shape == (40, 60, 3)
     assert np.abs(pixels.astype(int) - gradient(60, 40)).mean() < 8
 
@@ -87,6 +90,12 @@ def with_thumbnail(data):
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
 
 
+def without_segment(data, marker):
+    """A JPEG file whose first segment of a kind is left out."""
+    start = data.index(bytes([0xFF, marker]))
+    return data[:start] + data[start + 2 + int.from_bytes(data[start + 2 : start + 4], "big") :]
+
+
 JPEG = saved(picture(300, 200), quality=95)
 PNG = saved(picture(300, 200), "PNG")
 
@@ -106,12 +115,50 @@ PNG = saved(picture(300, 200), "PNG")
         ),
         pytest.param(png_header(9_000, 9_000), "has 9000 x 9000 pixels, more than", id="just-too-large"),
         pytest.param(png_header(200, 100), "cannot be decoded", id="png-without-data"),
+        pytest.param(without_segment(JPEG, 0xDB), "cannot be decoded", id="jpeg-without-quantisation"),
     ],
 )
-def test_what_is_not_a_whole_picture_is_refused_with_its_name(data, fault):
+@pytest.mark.parametrize(
+    "read", [pytest.param(decode_image, id="decode"), pytest.param(check_image, id="check")]
+)
+def test_what_is_not_a_whole_picture_is_refused_with_its_name(read, data, fault):
     with pytest.raises(ImageError) as raised:
-        decode_image(data, source="folder/a.jpg")
+        read(data, source="folder/a.jpg")
     assert str(raised.value).startswith(f"folder/a.jpg: {fault}")
+
+
+WHOLE = [
+    saved(picture(83, 67).convert(mode), **options)
+    for mode in ("RGB", "L", "CMYK")
+    for options in ({}, {"progressive": True}, {"restart_marker_blocks": 3}, {"subsampling": 0})
+] + [saved(picture(83, 67).convert(mode), "PNG") for mode in ("RGB", "L", "P", "RGBA")]
+
+
+@st.composite
+def damaged_pictures(draw):
+    """Whole files with some bytes changed, taken out, or put in, mostly in the header."""
+    data = bytearray(draw(st.sampled_from(WHOLE)))
+    for _ in range(draw(st.integers(1, 3))):
+        last = len(data) - 1
+        start = draw(st.integers(0, min(last, 640)) | st.integers(0, last))
+        end = draw(st.integers(start, start + 8))
+        marker = st.integers(0xC0, 0xFE).map(lambda code: bytes([0xFF, code]))
+        data[start:end] = draw(st.binary(max_size=8) | marker)
+    return bytes(data)
+
+
+def fault_of(read, data):
+    try:
+        read(data, source="a.jpg")
+    except ImageError as error:
+        return error.fault
+    return None
+
+
+@settings(max_examples=400, deadline=None)
+@given(damaged_pictures())
+def test_checking_finds_the_faults_that_decoding_finds(data):
+    assert fault_of(check_image, data) == fault_of(decode_image, data)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Protocol
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
 from workflows.local.faults import Fault
+from workflows.local.functions import Function
 from workflows.local.images import ImageTable, StandIn
 from workflows.local.objects import Objects
 from workflows.local.records import Record
@@ -39,6 +40,7 @@ class Result:
     description: Record
     metadata: dict[str, JSON]  # of the pipeline execution step
     parent: str = ""
+    group: Record | None = None  # of model packages: made with its first version
 
 
 class StepFailed(WorkflowError):
@@ -71,7 +73,7 @@ class Site:
     report: Callable[[str, str], None]  # step, line of its log
     metric: Callable[[str, str, float], None]  # step, metric, value
     environment: Mapping[str, str] = field(default_factory=dict)  # settings that stand-ins read
-    functions: Mapping[str, str] = field(default_factory=dict)  # Lambda function -> FILE:HANDLER
+    functions: Mapping[str, Function] = field(default_factory=dict)  # Lambda function -> handler
     function_environment: Mapping[str, str] = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
 

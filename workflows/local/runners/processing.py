@@ -1,65 +1,124 @@
 """Processing steps: CreateProcessingJob."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from workflows.definition.model import JSON
-from workflows.local.container import Container
+from workflows.local.images import StandIn
+from workflows.local.merging import merge
+from workflows.local.objects import parse
 from workflows.local.records import PROCESSING_JOB
+from workflows.local.request import Request
 from workflows.local.runners.base import Result, Site, StepFailed, Task
-from workflows.local.runners.jobs import describe, finish, make_container, run_to_end, write_resource_config
+from workflows.local.runners.job_containers import (
+    Containers,
+    Input,
+    all_utf8,
+    folder_of,
+    give_inputs,
+    instances_of,
+    is_sharded,
+    make_containers,
+    messages,
+    place_below,
+    run_to_end,
+    write_resource_config,
+)
+from workflows.local.runners.jobs import describe, discard_last_try, failure_of, finish, record_start, store
 
-_PROCESSING = "/opt/ml/processing/"
+_PROCESSING = "/opt/ml/processing"
+_MESSAGE = "output/message"
 
 
 def run(task: Task, site: Site) -> Result:
-    """Give the job its inputs, run its entry point, store its outputs."""
-    request = task.request
-    stand_in = site.stand_in(request.text("AppSpecification.ImageUri"), request.where)
-    argv = (
-        *request.texts("AppSpecification.ContainerEntrypoint"),
-        *request.texts("AppSpecification.ContainerArguments"),
-    )
-    container = make_container(
-        task, stand_in, tuple(argv), {**site.environment, **request.mapping("Environment")}
-    )
+    """Give the job its inputs, run its entry point on every host, store the outputs of all."""
+    if task.fault and task.fault.kind == "spot-interruption":
+        raise StepFailed("spot-interruption: only managed spot training jobs are interrupted")
+    stand_in = site.stand_in(task.request.text("AppSpecification.ImageUri"), task.request.where)
     started = site.now()
-    _fill(container, task, site)
-    failure = run_to_end(
-        container,
-        site,
-        message_file="output/message",
-        timeout_s=request.number("StoppingCondition.MaxRuntimeInSeconds", 86400),
-        on_line=lambda line: site.report(task.step, line),
-    )
-    if failure is None:
-        for output in request.requests("ProcessingOutputConfig.Outputs"):
-            site.objects.adopt(
-                _local(container, output.text("S3Output.LocalPath")), output.text("S3Output.S3Uri")
-            )
-    extra: dict[str, JSON] = {"ProcessingStartTime": started, "ProcessingEndTime": site.now()}
-    if message := container.message("output/message"):
-        extra["ExitMessage"] = message[:1024]
+    fields: dict[str, JSON] = {"ProcessingStartTime": started}
+    record_start(task, site, prefix="ProcessingJob", kind=PROCESSING_JOB, started=started, **fields)
+    job = _Job(task, site, stand_in)
+    failure = failure_of(task, job.run)
+    fields["ProcessingEndTime"] = site.now()
+    if job.exit_message:
+        fields["ExitMessage"] = job.exit_message
     description = describe(
-        task, site, prefix="ProcessingJob", kind=PROCESSING_JOB, started=started, failure=failure, **extra
+        task, site, prefix="ProcessingJob", kind=PROCESSING_JOB, started=started, failure=failure, **fields
     )
     metadata: dict[str, JSON] = {"ProcessingJob": {"Arn": description["ProcessingJobArn"]}}
     result = Result(kind=PROCESSING_JOB, name=task.name, description=description, metadata=metadata)
     return finish(task, result, failure)
 
 
-def _fill(container: Container, task: Task, site: Site) -> None:
-    for entry in task.request.requests("ProcessingInputs"):
-        site.objects.download(entry.text("S3Input.S3Uri"), _local(container, entry.text("S3Input.LocalPath")))
-    for output in task.request.requests("ProcessingOutputConfig.Outputs"):
-        _local(container, output.text("S3Output.LocalPath")).mkdir(parents=True, exist_ok=True)
-    container.write_config(
-        "config/processingjobconfig.json", {**task.request.fields, "ProcessingJobName": task.name}
+class _Job:
+    """One processing job."""
+
+    def __init__(self, task: Task, site: Site, stand_in: StandIn) -> None:
+        self._task, self._site, self._stand_in = task, site, stand_in
+        self.exit_message = ""
+
+    def run(self) -> str | None:
+        """Run it and store its outputs; returns why it failed."""
+        discard_last_try(self._task, self._site)
+        containers = self._make()
+        outcome = run_to_end(containers, self._task, self._site, message_file=_MESSAGE)
+        self.exit_message = messages(containers, _MESSAGE)
+        if outcome.failure is not None:
+            return outcome.failure
+        if not all_utf8(containers, _MESSAGE):
+            return f"ClientError: /opt/ml/{_MESSAGE} is not UTF-8 text"
+        store(self._task, self._site, self._outputs(containers))
+        return None
+
+    def _make(self) -> Containers:
+        request = self._task.request
+        instances = instances_of(request, "ProcessingResources.ClusterConfig")
+        argv = (
+            *request.texts("AppSpecification.ContainerEntrypoint"),
+            *request.texts("AppSpecification.ContainerArguments"),
+        )
+        containers = make_containers(
+            self._task,
+            self._site,
+            stand_in=self._stand_in,
+            instances=instances,
+            argv=argv,
+            environment={**self._site.environment, **request.mapping("Environment")},
+        )
+        outputs = [_place(output) for output in request.requests("ProcessingOutputConfig.Outputs")]
+        inputs = [_input(entry) for entry in request.requests("ProcessingInputs")]
+        give_inputs(containers, inputs, self._site.objects, kept=outputs)
+        for container in containers.values():
+            for place in outputs:
+                (container.opt_ml / place).mkdir(parents=True, exist_ok=True)
+            container.write_config(
+                "config/processingjobconfig.json", {**request.fields, "ProcessingJobName": self._task.name}
+            )
+        write_resource_config(containers, "config/resourceconfig.json", instances)
+        return containers
+
+    def _outputs(self, containers: Containers) -> list[tuple[Path, str]]:
+        """The files of all hosts, and where each is stored."""
+        found = []
+        for output in self._task.request.requests("ProcessingOutputConfig.Outputs"):
+            prefix = parse(output.text("S3Output.S3Uri"))
+            folders = {host: folder_of(container, _place(output)) for host, container in containers.items()}
+            for relative, path in merge(folders, self._warn).items():
+                if path.is_file() and not path.is_symlink():
+                    found.append((path, str(prefix.child(relative))))
+        return found
+
+    def _warn(self, line: str) -> None:
+        self._site.report(self._task.step, line)
+
+
+def _input(entry: Request) -> Input:
+    return Input(
+        uri=entry.text("S3Input.S3Uri"),
+        place=place_below(entry.text("S3Input.LocalPath"), _PROCESSING, f"{entry.where}.S3Input.LocalPath"),
+        sharded=is_sharded(entry.text("S3Input.S3DataDistributionType", "FullyReplicated")),
     )
-    write_resource_config(container, "config/resourceconfig.json")
 
 
-def _local(container: Container, path: str) -> Path:
-    inside = Path(path)
-    if not path.startswith(_PROCESSING) or ".." in inside.parts:
-        raise StepFailed(f"LocalPath '{path}' must begin with {_PROCESSING}")
-    return container.opt_ml / inside.relative_to("/opt/ml")
+def _place(output: Request) -> PurePosixPath:
+    return place_below(output.text("S3Output.LocalPath"), _PROCESSING, f"{output.where}.S3Output.LocalPath")

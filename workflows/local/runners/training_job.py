@@ -1,55 +1,238 @@
 """Training steps: CreateTrainingJob."""
 
-import tarfile
+import time
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from workflows.definition.model import JSON
-from workflows.local.container import Container
+from workflows.local import transitions
+from workflows.local.archives import write_archive
+from workflows.local.checkpoints import CheckpointCopier
+from workflows.local.cluster import Cut
 from workflows.local.images import StandIn
+from workflows.local.merging import merge
 from workflows.local.metrics import MetricPatterns
+from workflows.local.objects import parse
 from workflows.local.records import TRAINING_JOB
-from workflows.local.runners.base import Result, Site, Task
-from workflows.local.runners.jobs import (
-    data_source,
-    describe,
-    finish,
-    make_container,
+from workflows.local.request import Request, RequestError
+from workflows.local.runners.base import Result, Site, StepFailed, Task
+from workflows.local.runners.job_containers import (
+    Containers,
+    Input,
+    Outcome,
+    folder_of,
+    give_inputs,
+    instances_of,
+    is_sharded,
+    make_containers,
+    place_below,
     run_to_end,
     write_resource_config,
 )
+from workflows.local.runners.jobs import (
+    data_source,
+    describe,
+    discard_last_try,
+    failure_of,
+    finish,
+    record_start,
+    store,
+)
+
+_DATA = PurePosixPath("input/data")
+_MODEL = PurePosixPath("model")
+_OUTPUT = PurePosixPath("output/data")
 
 
 def run(task: Task, site: Site) -> Result:
     """Give the job its channels, train, store model.tar.gz, collect its metrics."""
-    request = task.request
-    stand_in = site.stand_in(request.text("AlgorithmSpecification.TrainingImage"), request.where)
-    container = make_container(task, stand_in, ("train",), _environment(task, site))
-    started = site.now()
-    _fill(container, task, site)
-    metrics = _MetricReader(stand_in, task, site)
-    failure = run_to_end(
-        container,
-        site,
-        message_file="output/failure",
-        timeout_s=request.number("StoppingCondition.MaxRuntimeInSeconds", 86400),
-        on_line=metrics.read,
-    )
-    if checkpoints := request.find("CheckpointConfig.S3Uri"):
-        # Also after a failure: that is what checkpoints are for.
-        site.objects.adopt(container.opt_ml / "checkpoints", str(checkpoints))
-    output = f"{request.text('OutputDataConfig.S3OutputPath').rstrip('/')}/{task.name}/output"
-    extra: dict[str, JSON] = {"FinalMetricDataList": metrics.final(), "TrainingEndTime": site.now()}
-    extra |= {"TrainingStartTime": started, "SecondaryStatus": "Completed" if failure is None else "Failed"}
-    if failure is None:
-        _store_archives(container, task, site, output)
-        extra["ModelArtifacts"] = {"S3ModelArtifacts": f"{output}/model.tar.gz"}
-    description = describe(
-        task, site, prefix="TrainingJob", kind=TRAINING_JOB, started=started, failure=failure, **extra
-    )
+    _check_fault(task)
+    job = _Job(task, site)
+    failure = failure_of(task, job.run)
+    description = job.describe(failure)
     metadata: dict[str, JSON] = {"TrainingJob": {"Arn": description["TrainingJobArn"]}}
     result = Result(kind=TRAINING_JOB, name=task.name, description=description, metadata=metadata)
     return finish(task, result, failure)
+
+
+def _check_fault(task: Task) -> None:
+    if task.fault is None or task.fault.kind != "spot-interruption":
+        return
+    if task.request.find("EnableManagedSpotTraining") is not True:
+        raise StepFailed(
+            f"spot-interruption: {task.request.where} does not set EnableManagedSpotTraining to true, and "
+            "only managed spot jobs are interrupted"
+        )
+
+
+class _Job:
+    """One training job, from its start to its last record."""
+
+    def __init__(self, task: Task, site: Site) -> None:
+        request = task.request
+        self._task, self._site = task, site
+        self._stand_in = site.stand_in(request.text("AlgorithmSpecification.TrainingImage"), request.where)
+        self._instances = instances_of(request, "ResourceConfig")
+        self._metrics = _MetricReader(self._stand_in, task, site)
+        self._statuses = transitions.Transitions(site.now)
+        self._started = site.now()
+        self._trained_s = 0.0
+        self._cut: Cut | None = None
+        self._artifact: str | None = None
+
+    def run(self) -> str | None:
+        """Train until the end, also over interruptions, and store the artifacts; returns why it failed."""
+        discard_last_try(self._task, self._site)
+        fault = self._task.fault
+        left = fault.times if fault and fault.kind == "spot-interruption" else 0
+        containers, outcome = self._train(self._task)
+        while outcome.cut is Cut.INTERRUPTED:
+            left -= 1
+            self._enter(transitions.INTERRUPTED)
+            self._site.report(self._task.step, "the spot instance was interrupted; the job starts again")
+            again = self._task if left else replace(self._task, fault=None)
+            containers, outcome = self._train(again)
+        self._cut = outcome.cut
+        if outcome.failure is None:
+            self._enter(transitions.UPLOADING)
+            self._store_archives(containers)
+        return outcome.failure
+
+    def describe(self, failure: str | None) -> dict[str, JSON]:
+        """What DescribeTrainingJob says at the end."""
+        self._statuses.enter(self._last_status(failure))
+        seconds = round(self._trained_s)
+        extra: dict[str, JSON] = {
+            "FinalMetricDataList": self._metrics.final(),
+            "TrainingStartTime": self._started,
+            "TrainingEndTime": self._site.now(),
+            "TrainingTimeInSeconds": seconds,
+            "BillableTimeInSeconds": seconds,
+            **self._statuses.fields(),
+        }
+        if self._artifact:
+            extra["ModelArtifacts"] = {"S3ModelArtifacts": self._artifact}
+        description = describe(
+            self._task,
+            self._site,
+            prefix="TrainingJob",
+            kind=TRAINING_JOB,
+            started=self._started,
+            failure=failure,
+            **extra,
+        )
+        if self._cut is Cut.TIMEOUT:
+            # As the service has it: such a job was stopped.
+            description["TrainingJobStatus"] = "Stopped"
+        return description
+
+    def _last_status(self, failure: str | None) -> str:
+        if failure is None:
+            return transitions.COMPLETED
+        if self._cut is Cut.TIMEOUT:
+            return transitions.MAX_RUNTIME_EXCEEDED
+        return transitions.STOPPED if self._site.stopped.is_set() else transitions.FAILED
+
+    def _enter(self, status: str) -> None:
+        self._statuses.enter(status)
+        record_start(
+            self._task,
+            self._site,
+            prefix="TrainingJob",
+            kind=TRAINING_JOB,
+            started=self._started,
+            TrainingStartTime=self._started,
+            **self._statuses.fields(),
+        )
+
+    def _train(self, task: Task) -> tuple[Containers, Outcome]:
+        """One run of the containers, from empty trees; checkpoints are what survives it."""
+        self._enter(transitions.STARTING)
+        containers = make_containers(
+            task,
+            self._site,
+            stand_in=self._stand_in,
+            instances=self._instances,
+            argv=("train",),
+            environment=_environment(task, self._site),
+        )
+        self._enter(transitions.DOWNLOADING)
+        self._fill(containers)
+        self._enter(transitions.TRAINING)
+        began = time.monotonic()
+        with self._checkpoints_of(containers):
+            outcome = run_to_end(
+                containers,
+                task,
+                self._site,
+                message_file="output/failure",
+                on_line=self._metrics.read,
+                ran_s=self._trained_s,
+            )
+        self._trained_s += time.monotonic() - began
+        return containers, outcome
+
+    def _fill(self, containers: Containers) -> None:
+        request = self._task.request
+        channels = request.requests("InputDataConfig")
+        give_inputs(
+            containers, [_input(channel) for channel in channels], self._site.objects, kept=self._kept()
+        )
+        config: dict[str, JSON] = {
+            channel.text("ChannelName"): _channel_config(channel.fields) for channel in channels
+        }
+        for container in containers.values():
+            for place in self._kept():
+                (container.opt_ml / place).mkdir(parents=True, exist_ok=True)
+            container.write_config("input/config/inputdataconfig.json", config)
+            hyperparameters: dict[str, JSON] = {**request.mapping("HyperParameters")}
+            container.write_config("input/config/hyperparameters.json", hyperparameters)
+        write_resource_config(containers, "input/config/resourceconfig.json", self._instances)
+        self._give_checkpoints(containers)
+
+    def _give_checkpoints(self, containers: Containers) -> None:
+        uri = self._checkpoint_uri()
+        if uri and any(True for _ in self._site.objects.keys(uri)):
+            earlier = Input(uri, self._checkpoint_place(), sharded=False)
+            # Only what it adds or changes gets into its own tree, but what becomes the model must be there.
+            give_inputs(containers, [earlier], self._site.objects, kept=(_MODEL, _OUTPUT))
+
+    def _kept(self) -> list[PurePosixPath]:
+        return [_MODEL, _OUTPUT, *([self._checkpoint_place()] if self._checkpoint_uri() else [])]
+
+    def _checkpoint_uri(self) -> str | None:
+        """Where checkpoints are kept; it is a folder, however it is written."""
+        uri = self._task.request.text("CheckpointConfig.S3Uri", "")
+        return f"{uri.rstrip('/')}/" if uri else None
+
+    def _checkpoint_place(self) -> PurePosixPath:
+        path = self._task.request.text("CheckpointConfig.LocalPath", "/opt/ml/checkpoints")
+        return place_below(path, "/opt/ml", "CheckpointConfig.LocalPath")
+
+    def _checkpoints_of(self, containers: Containers) -> AbstractContextManager[object]:
+        uri = self._checkpoint_uri()
+        if uri is None:
+            return nullcontext()
+        folders = [container.opt_ml / self._checkpoint_place() for container in containers.values()]
+        return CheckpointCopier(folders, parse(uri), self._site.objects)
+
+    def _store_archives(self, containers: Containers) -> None:
+        output = (
+            f"{self._task.request.text('OutputDataConfig.S3OutputPath').rstrip('/')}/{self._task.name}/output"
+        )
+        files = []
+        for place, name in ((_MODEL, "model.tar.gz"), (_OUTPUT, "output.tar.gz")):
+            folders = {host: folder_of(container, place) for host, container in containers.items()}
+            entries = merge(folders, lambda line: self._site.report(self._task.step, line))
+            if entries or place is _MODEL:
+                archive = self._task.folder / "archives" / name
+                archive.parent.mkdir(exist_ok=True)
+                write_archive(entries, archive)
+                files.append((archive, f"{output}/{name}"))
+        store(self._task, self._site, files)
+        self._artifact = f"{output}/model.tar.gz"
 
 
 def _environment(task: Task, site: Site) -> dict[str, str]:
@@ -57,24 +240,13 @@ def _environment(task: Task, site: Site) -> dict[str, str]:
     return {**site.environment, **own, **task.request.mapping("Environment")}
 
 
-def _fill(container: Container, task: Task, site: Site) -> None:
-    request = task.request
-    channels: dict[str, JSON] = {}
-    for channel in request.requests("InputDataConfig"):
-        name = channel.text("ChannelName")
-        uri, _ = data_source(channel)
-        site.objects.download(uri, container.opt_ml / "input" / "data" / name)
-        channels[name] = _channel_config(channel.fields)
-    container.write_config("input/config/inputdataconfig.json", channels)
-    container.write_config("input/config/hyperparameters.json", dict(request.mapping("HyperParameters")))
-    write_resource_config(container, "input/config/resourceconfig.json")
-    for folder in ("model", "output/data"):
-        (container.opt_ml / folder).mkdir(parents=True, exist_ok=True)
-    if checkpoints := request.find("CheckpointConfig.S3Uri"):
-        folder_path = container.opt_ml / "checkpoints"
-        folder_path.mkdir()
-        if any(True for _ in site.objects.keys(str(checkpoints))):
-            site.objects.download(str(checkpoints), folder_path)
+def _input(channel: Request) -> Input:
+    name = channel.text("ChannelName")
+    if name in (".", "..") or "/" in name:
+        raise RequestError(f"{channel.where}.ChannelName: '{name}' cannot be the name of a channel")
+    uri, _ = data_source(channel)
+    distribution = channel.text("DataSource.S3DataSource.S3DataDistributionType", "FullyReplicated")
+    return Input(uri, _DATA / name, sharded=is_sharded(distribution))
 
 
 def _channel_config(channel: Mapping[str, JSON]) -> dict[str, JSON]:
@@ -91,22 +263,6 @@ def _channel_config(channel: Mapping[str, JSON]) -> dict[str, JSON]:
     return config
 
 
-def _store_archives(container: Container, task: Task, site: Site, output: str) -> None:
-    _store_archive(container.opt_ml / "model", task.folder / "model.tar.gz", site, f"{output}/model.tar.gz")
-    if any((container.opt_ml / "output" / "data").iterdir()):
-        folder = container.opt_ml / "output" / "data"
-        _store_archive(folder, task.folder / "output.tar.gz", site, f"{output}/output.tar.gz")
-
-
-def _store_archive(folder: Path, archive: Path, site: Site, uri: str) -> None:
-    # Level 1: weights hardly compress, and nobody should wait for it.
-    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
-        for path in sorted(folder.iterdir()):
-            tar.add(path, arcname=path.name)
-    site.objects.adopt_file(archive, uri)
-    archive.unlink()
-
-
 class _MetricReader:
     """Keeps the last value of each metric in a job's log."""
 
@@ -117,7 +273,6 @@ class _MetricReader:
 
     def read(self, line: str) -> None:
         """Take the metrics of one line."""
-        self._site.report(self._task.step, line)
         for name, value in self._patterns.find(line):
             self._last[name] = (value, self._site.now())
             self._site.metric(self._task.step, name, value)

@@ -1,0 +1,197 @@
+"""`workflows diff` and `workflows versions`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import click
+
+from workflows.cli.common import (
+    find_execution,
+    json_option,
+    open_store,
+    print_json,
+    print_table,
+)
+from workflows.cli.executions import check_pipeline
+from workflows.cli.values import ABSENT, brief
+from workflows.definition.model import JSON
+from workflows.local import pipelines
+from workflows.local.cache import Change
+from workflows.local.comparison import Comparison, Metric, Side, StepState, compare
+from workflows.local.records import EXECUTION, Record
+from workflows.local.resources import last_part, package_name
+
+# Rows of one sort in the table of differences; --json has all of them.
+_MOST_ROWS = 20
+_Row = tuple[str, str, str, str, str]
+
+
+@click.command("diff")
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@json_option
+def diff_command(before: str, after: str, as_json: bool) -> None:
+    """What differs between two executions: definition, parameters, steps, metrics, model versions.
+
+    A and B are ids, ARNs or `latest`; executions of different pipelines can be compared, too.
+    """
+    store = open_store()
+    comparison = compare(store, find_execution(store, before)[0], find_execution(store, after)[0])
+    if as_json:
+        print_json(_comparison_record(comparison))
+        return
+    sides = (comparison.before, comparison.after)
+    print_table(
+        [_side_row(side) for side in sides],
+        head=("EXECUTION", "PIPELINE", "VERSION", "STATUS", "STARTED", "SECONDS"),
+    )
+    click.echo()
+    if comparison.before.pipeline != comparison.after.pipeline:
+        click.echo("These are executions of different pipelines; their steps are matched by name.")
+    if not comparison.differs:
+        click.echo("Nothing differs but the time.")
+        return
+    rows = [row for section in _sections(comparison) for row in _limited(section)]
+    print_table(rows, head=("WHAT", "NAME", sides[0].id, sides[1].id, "DIFFERENCE"))
+
+
+@click.command("versions")
+@click.argument("pipeline")
+@json_option
+def versions_command(pipeline: str, as_json: bool) -> None:
+    """The versions of a pipeline that have run here, oldest first."""
+    store = open_store()
+    check_pipeline(store, pipeline)
+    executions = store.all(EXECUTION, parent=pipeline)
+    found: list[Record] = []
+    for version in pipelines.versions(store, pipeline):
+        number = version["PipelineVersionId"]
+        definition = pipelines.definition_of(store, pipeline, number if isinstance(number, int) else 1)
+        found.append(
+            {
+                "PipelineVersionId": number,
+                "CreationTime": version["CreationTime"],
+                "Steps": list(definition.steps),
+                "Executions": [
+                    last_part(execution["PipelineExecutionArn"])
+                    for execution in executions
+                    if execution["PipelineVersionId"] == number
+                ],
+            }
+        )
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        [tuple(_cell(entry[key]) for key in entry) for entry in found],
+        head=("VERSION", "CREATED", "STEPS", "EXECUTIONS"),
+    )
+
+
+def _cell(value: JSON) -> str:
+    return str(len(value)) if isinstance(value, list) else str(value)
+
+
+def _side_row(side: Side) -> tuple[str, ...]:
+    return (
+        side.id,
+        side.pipeline,
+        str(side.version),
+        side.status,
+        side.started,
+        f"{side.seconds:.1f}",
+    )
+
+
+def _sections(comparison: Comparison) -> Iterator[list[_Row]]:
+    yield [_change_row("execution", change) for change in comparison.execution]
+    yield [_change_row("definition", change) for change in comparison.definition]
+    yield [_change_row("parameter", change) for change in comparison.parameters]
+    yield [
+        ("step", pair.step, _state(pair.before), _state(pair.after), "")
+        for pair in comparison.steps
+        if pair.differs
+    ]
+    yield [_metric_row(metric) for metric in comparison.metrics if metric.differs]
+    yield [
+        ("model", package.step, _version(package.before), _version(package.after), "")
+        for package in comparison.packages
+        if package.differs
+    ]
+
+
+def _limited(rows: Sequence[_Row]) -> Iterator[_Row]:
+    yield from islice(rows, _MOST_ROWS)
+    if len(rows) > _MOST_ROWS:
+        yield rows[0][0], f"… {len(rows) - _MOST_ROWS} more: see --json", "", "", ""
+
+
+def _change_row(what: str, change: Change) -> _Row:
+    return what, brief(change.field), brief(change.before), brief(change.after), ""
+
+
+def _metric_row(metric: Metric) -> _Row:
+    difference = metric.difference
+    return (
+        "metric",
+        f"{metric.step} {metric.name}",
+        _figure(metric.before),
+        _figure(metric.after),
+        "" if difference is None else f"{difference:+.6g}",
+    )
+
+
+def _figure(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.6g}"
+
+
+def _state(state: StepState | None) -> str:
+    if state is None:
+        return ABSENT
+    seconds = f" {state.seconds:.1f} s" if state.seconds is not None else ""
+    how = f", from execution {state.source}" if state.source else seconds
+    tries = f" ({state.attempts} attempts)" if state.attempts > 1 else ""
+    return f"{state.status}{how}{tries}"
+
+
+def _version(package: Record | None) -> str:
+    if package is None:
+        return ABSENT
+    return f"{package_name(str(package['ModelPackageArn']))} {package['ModelApprovalStatus']}"
+
+
+def _comparison_record(comparison: Comparison) -> Record:
+    return {
+        "Before": comparison.before.record(),
+        "After": comparison.after.record(),
+        "Differs": comparison.differs,
+        "Execution": _changes(comparison.execution),
+        "Definition": _changes(comparison.definition),
+        "Parameters": _changes(comparison.parameters),
+        "Steps": [
+            {
+                "StepName": pair.step,
+                "Before": pair.before.record() if pair.before else None,
+                "After": pair.after.record() if pair.after else None,
+            }
+            for pair in comparison.steps
+        ],
+        "Metrics": [
+            {
+                "StepName": metric.step,
+                "MetricName": metric.name,
+                "Before": metric.before,
+                "After": metric.after,
+                "Difference": metric.difference,
+            }
+            for metric in comparison.metrics
+        ],
+        "ModelPackages": [
+            {"StepName": package.step, "Before": package.before, "After": package.after}
+            for package in comparison.packages
+        ],
+    }
+
+
+def _changes(changes: Iterable[Change]) -> list[JSON]:
+    return [{"Field": change.field, "Before": change.before, "After": change.after} for change in changes]

@@ -1,0 +1,1 @@
+"""What a batch transform does to its objects: split, ask, join, assemble."""

@@ -1,0 +1,1 @@
+"""What a tuning job tries: its ranges, its strategy, and when it has seen enough."""

@@ -1,0 +1,38 @@
+"""Compiled definitions, kept: loading the SageMaker SDK takes seconds, and nobody should wait for it twice.
+
+A definition is a function of its arguments, of this package's code, of the SDK and of the processing image's
+content. All of them are in the name under which it is kept, so what is found is what would be compiled.
+"""
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+from workflows.pipelines import catalog
+from workflows.pipelines.processing_image import content_tag
+
+_PACKAGE = Path(__file__).parent
+_CODE = (_PACKAGE, _PACKAGE.parent / "definition", _PACKAGE.parents[1] / "processing_scripts")
+
+
+def compiled(name: str, *, region: str, role: str, default_bucket: str, folder: Path) -> str:
+    """The definition of a pipeline as JSON text, from a folder of kept ones or compiled now.
+
+    Raises:
+        UnknownPipeline: no pipeline has that name.
+        PipelineOptionError: an argument has no valid value.
+    """
+    kept = folder / f"{name}-{_digest(name, region, role, default_bucket)}.json"
+    if kept.is_file():
+        return kept.read_text(encoding="utf-8")
+    text = catalog.compile_definition(name, region=region, role=role, default_bucket=default_bucket)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(kept)
+    return text
+
+
+def _digest(*arguments: str) -> str:
+    code = [content_tag(folder) for folder in _CODE if folder.is_dir()]
+    return hashlib.sha256("\0".join((*arguments, *code, version("sagemaker"))).encode()).hexdigest()[:16]
