@@ -78,11 +78,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             content_type=self.headers["Content-Type"],
             accept=self.headers["Accept"],
         )
-        try:
-            self.answer(*respond(body))
-        finally:
-            with lock:
-                under_way.remove(self)
+        answer = respond(body)
+        # Before the answer: its reader sends the next request at once.
+        with lock:
+            under_way.remove(self)
+        self.answer(*answer)
 
     def log_message(self, *arguments):
         pass

@@ -78,7 +78,7 @@ class Settings:
     values: Mapping[str, Value]
     # Tables of workflows.toml, in the form of local/stand_ins.toml.
     images: Mapping[str, Any]
-    functions: Mapping[str, str]
+    functions: Mapping[str, Any]
 
     def __getitem__(self, name: str) -> str:
         return self.values[name].value
@@ -145,10 +145,10 @@ def _read(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: not TOML: {error}") from None
     known: list[str] = [setting.name for setting in SETTINGS]
     for name, value in document.items():
-        if name != "images" and name not in known:
+        if name not in _TABLES and name not in known:
             raise SettingsError(
-                f"{file}: no setting is named '{name}'{did_you_mean(name, [*known, 'images'])}"
+                f"{file}: no setting is named '{name}'{did_you_mean(name, [*known, *_TABLES])}"
             )
-        if name != "images" and not isinstance(value, str):
+        if name not in _TABLES and not isinstance(value, str):
             raise SettingsError(f"{file}: {name} must be a string")
     return document

@@ -39,6 +39,7 @@ from workflows.pipelines.sdk import (
 )
 
 with offline():
+    from sagemaker.core.parameter import CategoricalParameter
     from sagemaker.core.workflow.conditions import (
         ConditionGreaterThan,
         ConditionIn,
@@ -48,7 +49,6 @@ with offline():
         ConditionOr,
     )
     from sagemaker.core.workflow.parameters import ParameterBoolean
-    from sagemaker.core.parameter import CategoricalParameter
     from sagemaker.mlops.workflow.pipeline_experiment_config import (
         PipelineExperimentConfig,
         PipelineExperimentConfigProperties,

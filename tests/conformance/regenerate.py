@@ -26,6 +26,13 @@ def write_definitions(folder: Path, definitions: dict[str, str]) -> None:
         (folder / f"{name}.json").write_text(readable + "\n", encoding="utf-8")
 
 
+def compiled_with_v3() -> dict[str, str]:
+    # Importing the SDK takes seconds, which those who only read definitions need not wait.
+    from tests.conformance import compile_with_v3
+
+    return dict(compile_with_v3.compile_all())
+
+
 def compiled_with_v2(python: str) -> dict[str, str]:
     done = subprocess.run(
         [python, "-W", "ignore", "-c", _COMPILE, str(HERE)], check=True, capture_output=True, text=True
@@ -38,9 +45,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=HERE / "definitions")
     parser.add_argument("--sdk-2", metavar="PYTHON", help="interpreter that has version 2 of the SDK")
     options = parser.parse_args()
-    from tests.conformance import compile_with_v3
-
-    write_definitions(options.folder, dict(compile_with_v3.compile_all()))
+    write_definitions(options.folder, compiled_with_v3())
     if options.sdk_2:
         write_definitions(options.folder, compiled_with_v2(options.sdk_2))
 

@@ -26,12 +26,15 @@ import re
 import threading
 import tomllib
 from contextlib import contextmanager
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.conformance import regenerate
 from workflows.definition.expressions import parse_path
+from workflows.definition.loader import load
 from workflows.local import callbacks
 from workflows.local.executor import Options
 from workflows.local.faults import parse_faults
@@ -47,10 +50,18 @@ def test_every_definition_has_expectations():
     assert {path.stem for path in (HERE / "definitions").glob("*.json")} == set(NAMES)
 
 
+def test_the_definitions_are_those_that_the_installed_sdk_compiles(tmp_path):
+    regenerate.write_definitions(tmp_path, regenerate.compiled_with_v3())
+    assert sorted(path.stem for path in tmp_path.iterdir()) == [name for name in NAMES if name[:2] == "v3"]
+    for path in tmp_path.iterdir():
+        assert path.read_text() == (HERE / "definitions" / path.name).read_text(), path.stem
+        assert expectations(path.stem)["sdk"] == f"sagemaker {version('sagemaker')}"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_compiled_definition_runs_as_expected(machine, name):
     text = (HERE / "definitions" / f"{name}.json").read_text()
-    expected = tomllib.loads((HERE / "expectations" / f"{name}.toml").read_text())
+    expected = expectations(name)
     for uri, content in expected.get("objects", {}).items():
         machine.put(uri, content)
     functions = expected.get("functions", {})
@@ -59,8 +70,12 @@ def test_a_compiled_definition_runs_as_expected(machine, name):
         check(run, execute(machine, text, expected["pipeline"], run))
 
 
+def expectations(name):
+    return tomllib.loads((HERE / "expectations" / f"{name}.toml").read_text())
+
+
 def execute(machine, text, pipeline, run):
-    faults = parse_faults(run.get("faults", []), steps=list(run["steps"]))
+    faults = parse_faults(run.get("faults", []), steps=load(text).steps)
     with answering(machine.store, run.get("answers", {})):
         return machine.run(
             text, pipeline=pipeline, options=Options(faults=faults), **run.get("parameters", {})

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflows.definition.durations import parse_duration
@@ -59,6 +59,7 @@ _TIMES = {"H": 3600, "M": 60, "S": 1}
 _counts = st.integers(0, 999)
 
 
+@settings(deadline=None)
 @given(
     date=st.dictionaries(st.sampled_from(list(_DAYS)), _counts),
     time=st.dictionaries(st.sampled_from(list(_TIMES)), _counts),
@@ -77,6 +78,7 @@ def test_every_part_counts_once_in_any_spelling(date, time, prefix, lower):
     assert parse_duration(prefix + text) == timedelta(seconds=days * 86400 + seconds)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="PTYMWDHSptymwdhs0123456789.,- ", max_size=20))
 def test_any_text_is_a_duration_or_refused_and_a_duration_is_never_negative(text):
     try:

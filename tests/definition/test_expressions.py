@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.definition.definitions import definition, get, refusal, step
@@ -59,6 +59,7 @@ def test_a_path_into_a_file_takes_the_keys_that_files_have(text, expected):
     assert parse_path(text, where="here", of_file=True) == expected
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-WORK = "Work"  # a step type of these tests; its runner is in test_random_graphs
+WORK = "AutoML"  # a type that has no runner of its own; the one of these tests is in test_random_graphs
+NAMES = {WORK: "Work", "Condition": "Condition", "Fail": "Fail"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Test:
+class Check:
     """One condition: a work step's number is above a threshold, or another condition's outcome is True."""
 
     step: str
@@ -29,7 +30,7 @@ class Node:
     fails: bool = False
     waits_for: tuple[str, ...] = ()  # in DependsOn
     reads: tuple[str, ...] = ()  # by reference; the message of a Fail step, too
-    tests: tuple[Test, ...] = ()
+    tests: tuple[Check, ...] = ()
     side: tuple[str, bool] | None = None
 
     @property
@@ -98,7 +99,7 @@ def graphs(draw, *, failing: bool):
         earlier = [node.name for node in nodes.values() if _may_refer(side, node)]
         some = st.lists(st.sampled_from(earlier), max_size=2, unique=True) if earlier else st.just([])
         node = Node(
-            name=f"{kind}{index}",
+            name=f"{NAMES[kind]}{index}",
             type=kind,
             number=draw(st.integers(0, 9)),
             fails=failing and kind == WORK and draw(st.integers(0, 5)) == 0,
@@ -124,7 +125,7 @@ def _may_refer(side, other):
 
 def _tests(draw, earlier):
     for step in draw(st.lists(st.sampled_from(earlier), max_size=2)) if earlier else ():
-        yield Test(step=step, threshold=draw(st.integers(-1, 9)), negated=draw(st.booleans()))
+        yield Check(step=step, threshold=draw(st.integers(-1, 9)), negated=draw(st.booleans()))
 
 
 @dataclass
@@ -164,7 +165,7 @@ class Reckoning:
             self.run(min(ready))
         return self.values
 
-    def _holds(self, test: Test) -> bool:
+    def _holds(self, test: Check) -> bool:
         node = self.graph.nodes[test.step]
         plain = self.values[test.step] == "True" if node.type == "Condition" else node.number > test.threshold
         return plain is not test.negated

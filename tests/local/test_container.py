@@ -297,6 +297,18 @@ def test_a_command_that_does_not_exist_is_named(tmp_path, namespaces, monkeypatc
         make(tmp_path, "no-such-command").start()
 
 
+@pytest.mark.parametrize(
+    ("argument", "why"),
+    [
+        pytest.param("a\0b", "null byte", id="nul"),
+        pytest.param("x" * 3_000_000, "Argument list too long", id="too-long"),
+    ],
+)
+def test_arguments_that_no_process_can_have_are_told(tmp_path, argument, why):
+    with pytest.raises(ContainerError, match=f"cannot start echo: .*{why}"):
+        make(tmp_path, "echo", argument).start()
+
+
 def test_without_a_command_there_is_nothing_to_start(tmp_path):
     with pytest.raises(ContainerError, match="nothing to start"):
         make(tmp_path).start()

@@ -1,9 +1,20 @@
 import pytest
 
 from workflows.definition.errors import WorkflowError
+from workflows.definition.model import Step
 from workflows.local.faults import Fault, parse_faults
 
-STEPS = ("PrepareData", "TrainBase")
+
+def step(name, kind, **arguments):
+    return Step(name=name, type=kind, where="Steps[0]", arguments=arguments)
+
+
+STEPS = {
+    "PrepareData": step("PrepareData", "Processing"),
+    "TrainBase": step("TrainBase", "Training", EnableManagedSpotTraining=True),
+    "TrainOther": step("TrainOther", "Training"),
+    "Register": step("Register", "RegisterModel"),
+}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +39,9 @@ def test_faults_are_read(text, fault):
         pytest.param("TrainBase=capacityerror", "did you mean 'capacity-error'", id="unknown-fault"),
         pytest.param("TrainBase=exit-0", "no fault", id="exit-0-is-success"),
         pytest.param("TrainBase=exit-256", "no fault", id="exit-codes-end-at-255"),
+        pytest.param("TrainOther=spot-interruption", "only managed spot training", id="no-spot"),
+        pytest.param("Register=kill", "does not happen to Register", id="no-job"),
+        pytest.param("PrepareData=spot-interruption", "does not happen to PrepareData", id="no-training"),
         pytest.param("TrainBase=kill:0", "number above 0", id="never"),
         pytest.param("TrainBase=kill:x", "number above 0", id="no-number"),
     ],

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -240,6 +241,14 @@ def test_an_object_that_a_later_execution_has_written_again_is_not_the_first_one
     assert machine.store.objects.read("s3://toys/latest/data.txt") == b"birds\n"
     remove(machine, second.execution.id)
     assert objects(machine) == set()
+
+
+def test_an_object_that_another_execution_lists_as_its_own_stays(machine):
+    first, second = machine.run(simple()), machine.run(definition(processing("Prepare", "true")))
+    for name in ("stored.txt", "stored-states.txt"):
+        shutil.copy(first.execution.folder / "Prepare" / name, second.execution.folder / "Prepare")
+    remove(machine, first.execution.id)
+    assert objects(machine) == {f"s3://toys/{first.execution.id}/Prepare/out/data.txt"}
 
 
 def test_data_of_users_and_checkpoints_stay(machine):

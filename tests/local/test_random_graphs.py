@@ -23,13 +23,16 @@ from workflows.local.step_results import of_execution
 from workflows.local.store import Store
 
 LIMIT_S = 10  # for what takes milliseconds unless the engine hangs
-REPEATED = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+
+
+def examples(count):
+    return settings(
+        max_examples=count, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
 
 
 def work(task, site):
-    """The runner of Work steps: no process, no file."""
+    """The runner of work steps: no process, no file."""
     fields = task.request.fields
     if fields["Fails"]:
         raise StepFailed(f"{task.step} went wrong")
@@ -126,7 +129,7 @@ def walk(graph, gate, parallel, chance):
         running = at_gate - {name}
 
 
-@REPEATED
+@examples(40)
 @given(
     graph=graphs(failing=True), parallel=st.integers(1, 5), chance=st.integers(0, 2**32).map(random.Random)
 )
@@ -154,7 +157,7 @@ def test_at_every_moment_exactly_what_may_run_is_running(store, graph, parallel,
         assert "FailureReason" not in records[0]
 
 
-@REPEATED
+@examples(20)
 @given(graph=graphs(failing=False))
 def test_the_outcome_is_the_same_at_any_parallelism(store, graph):
     expected = Reckoning(graph).run_all()

@@ -93,7 +93,9 @@ def test_a_condition_that_was_decided_is_not_decided_again(machine, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param(definition(processing("Done", "true")), "has succeeded", id="succeeded"),
+        pytest.param(
+            definition(processing("Done", "true")), "is Succeeded; there is nothing left", id="succeeded"
+        ),
         pytest.param(definition(fail("Enough", "no")), "does not retry such an execution", id="fail-step"),
     ],
 )

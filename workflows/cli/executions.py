@@ -12,7 +12,7 @@ from workflows.cli.common import (
     settings,
 )
 from workflows.cli.summary import engine_runs, print_summary, status_of, summary
-from workflows.cli.values import brief
+from workflows.cli.values import brief_change
 from workflows.definition.errors import did_you_mean
 from workflows.definition.model import JSON
 from workflows.local.comparison import seconds_between
@@ -127,7 +127,8 @@ def _explain(step: Record) -> None:
     since = f", compared with execution {last_part(miss['ComparedWith'])}" if miss["ComparedWith"] else ""
     click.echo(f"{step['StepName']} was not in the cache: {miss['Reason']}{since}")
     for change in objects_of(miss["Changed"]):
-        click.echo(f"  {change['Field']}: {brief(change['Before'])} -> {brief(change['After'])}")
+        before, after = brief_change(change["Before"], change["After"])
+        click.echo(f"  {change['Field']}: {before} -> {after}")
 
 
 def _print_selection(document: Record) -> None:

@@ -24,13 +24,15 @@ from workflows.local.records import Record
 from workflows.local.resources import last_part
 from workflows.local.sweep import Swept, sweep
 
+_MOST_DAYS = 36_500
+
 
 @click.command("gc")
 @click.argument("executions", metavar="[EXECUTION]...", nargs=-1)
 @click.option("--keep", type=click.IntRange(min=0), metavar="N", help="Keep the newest N of each pipeline.")
 @click.option(
     "--older-than",
-    type=click.FloatRange(min=0),
+    type=click.IntRange(0, _MOST_DAYS),
     metavar="DAYS",
     help="Only those that were last heard of so many days ago.",
 )
@@ -40,7 +42,7 @@ from workflows.local.sweep import Swept, sweep
 def gc_command(
     executions: tuple[str, ...],
     keep: int | None,
-    older_than: float | None,
+    older_than: int | None,
     inputs: bool,
     delete: bool,
     as_json: bool,

@@ -13,7 +13,7 @@ from workflows.cli.common import (
     print_table,
 )
 from workflows.cli.executions import check_pipeline
-from workflows.cli.values import ABSENT, brief
+from workflows.cli.values import ABSENT, brief, brief_change
 from workflows.definition.model import JSON
 from workflows.local import pipelines
 from workflows.local.cache import Change
@@ -127,7 +127,8 @@ def _limited(rows: Sequence[_Row]) -> Iterator[_Row]:
 
 
 def _change_row(what: str, change: Change) -> _Row:
-    return what, brief(change.field), brief(change.before), brief(change.after), ""
+    before, after = brief_change(change.before, change.after)
+    return what, brief(change.field), before, after, ""
 
 
 def _metric_row(metric: Metric) -> _Row:

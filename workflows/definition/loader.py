@@ -57,6 +57,7 @@ def load(text: str, *, source: str = "definition", from_s3: bool = False) -> Def
         steps=names.steps,
         needs=needed,
         document=document,
+        text=text,
         experiment=experiment,
     )
 

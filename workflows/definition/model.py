@@ -77,6 +77,7 @@ class Step:
     cache: CachePolicy | None = None  # None: runs each time
     retries: tuple[RetryPolicy, ...] = ()
     display_name: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,4 +88,5 @@ class Definition:
     steps: Mapping[str, Step]  # in document order, branches flattened
     needs: Mapping[str, frozenset[str]]  # step -> steps that must have ended before it
     document: Mapping[str, JSON]
+    text: str  # as it was given
     experiment: Mapping[str, JSON] = field(default_factory=dict)  # PipelineExperimentConfig

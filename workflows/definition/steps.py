@@ -78,7 +78,6 @@ def _step(node: Mapping[str, JSON], place: str, branch: Branch | None) -> Step:
     kind = text(node, "Type", where)
     _check_required(node, kind, where)
     arguments = an_object(node.get("Arguments", {}), f"{where} Arguments")
-    optional_text(node, "Description", where, at_most=_LONGEST_DESCRIPTION)
     depends_on = _depends_on(node.get("DependsOn"), f"{where} DependsOn")
     return Step(
         name=name,
@@ -93,6 +92,7 @@ def _step(node: Mapping[str, JSON], place: str, branch: Branch | None) -> Step:
         cache=cache_policy(node.get("CacheConfig"), kind, f"{where} CacheConfig"),
         retries=retry_policies(node.get("RetryPolicies"), kind, f"{where} RetryPolicies"),
         display_name=optional_text(node, "DisplayName", where, at_most=_LONGEST_DISPLAY_NAME),
+        description=optional_text(node, "Description", where, at_most=_LONGEST_DESCRIPTION),
     )
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -89,7 +90,7 @@ class Container:
         """Start the process.
 
         Raises:
-            ContainerError: the command does not exist.
+            ContainerError: the command does not exist, or cannot be one.
         """
         for folder in (self.opt_ml, self.home, self.log.parent):
             folder.mkdir(parents=True, exist_ok=True)
@@ -98,16 +99,21 @@ class Container:
             self._remove_left_over()
         else:
             self._check_command(environment["PATH"])
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_LAUNCHER), *self._options(), "--", *self._command()],
-            env=environment,
-            cwd=self.home,
-            # Never written to: the kernel closes it when this process ends, and the launcher notices.
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        command = [sys.executable, "-I", "-S", str(_LAUNCHER), *self._options(), "--", *self._command()]
+        try:
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=self.home,
+                # Never written to: the kernel closes it when this process ends, and the launcher notices.
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            # Arguments and environment are too long, or hold a NUL.
+            raise ContainerError(f"cannot start {shlex.join(self.argv[:1])}: {error}") from None
         return Running(process, self.log)
 
     def _check_command(self, search: str) -> None:

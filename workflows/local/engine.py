@@ -8,7 +8,7 @@ from workflows.definition.model import Definition
 from workflows.definition.parameters import bind
 from workflows.local import naming, pipelines, step_results
 from workflows.local.executor import Execution, Options, Place
-from workflows.local.journal import EXECUTING, FAILED, STOPPED, STOPPING, SUCCEEDED
+from workflows.local.journal import COMPLETED_WITH_FAILURES, EXECUTING, FAILED, STOPPED, STOPPING, SUCCEEDED
 from workflows.local.liveness import is_running
 from workflows.local.planner import Plan, plan
 from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
@@ -146,8 +146,8 @@ class Engine:
         status = record["PipelineExecutionStatus"]
         if is_running(self.store.home / "runs" / execution_id):
             raise CannotContinue(f"execution {execution_id} is running in another process")
-        if status == SUCCEEDED:
-            raise CannotContinue(f"execution {execution_id} has succeeded; there is nothing left to run")
+        if status in (SUCCEEDED, COMPLETED_WITH_FAILURES):
+            raise CannotContinue(f"execution {execution_id} is {status}; there is nothing left to run")
         for step in self.store.all(EXECUTION_STEP, parent=execution_id):
             if step["StepType"] == "Fail" and step["StepStatus"] == FAILED:
                 raise CannotContinue(

@@ -5,12 +5,10 @@ Nothing that matters is kept in memory only: an execution whose engine dies goes
 
 import os
 import threading
-from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
 
 from workflows.definition.model import Step
 from workflows.local import naming, step_results
@@ -18,6 +16,7 @@ from workflows.local.faults import Fault
 from workflows.local.functions import Function
 from workflows.local.images import ImageTable
 from workflows.local.journal import (
+    COMPLETED_WITH_FAILURES,
     EXECUTING,
     FAILED,
     STOPPED,
@@ -33,7 +32,8 @@ from workflows.local.planner import Plan
 from workflows.local.records import EXECUTION, Record
 from workflows.local.runners.base import Runner, Site
 from workflows.local.steps import Listener, Progress, StepWork
-from workflows.local.store import Store
+from workflows.local.store import Store, StoreError
+from workflows.local.upcoming import Upcoming
 
 # How many steps work at once, unless an execution says otherwise: jobs share this machine.
 DEFAULT_PARALLEL = max(4, os.cpu_count() or 1)
@@ -128,22 +128,24 @@ class Execution:
         """
         with engine_of(self.folder):
             self._recall()
-            reason: str | None = None
+            upcoming = Upcoming(self._plan, self._progress)
             try:
                 with self._looking_for_stop(), ThreadPoolExecutor(self._parallel, "step") as pool:
-                    reason = self._run_steps(pool)
+                    reason = self._run_steps(pool, upcoming)
             except KeyboardInterrupt:
                 self._journal.execution(STOPPED, "stopped by the user")
                 raise
             except BaseException as bug:
                 self._journal.execution(FAILED, f"InternalError: {bug!r}")
                 raise
-            return self._journal.execution(*self._verdict(reason))
+            return self._journal.execution(self._verdict(reason, upcoming), reason)
 
-    def _verdict(self, reason: str | None) -> tuple[str, str | None]:
+    def _verdict(self, reason: str | None, upcoming: Upcoming) -> str:
         if self._stopped.is_set():
-            return STOPPED, None
-        return (SUCCEEDED, None) if reason is None else (FAILED, reason)
+            return STOPPED
+        if reason is None:
+            return SUCCEEDED
+        return FAILED if upcoming.unanswered_failures() else COMPLETED_WITH_FAILURES
 
     def _recall(self) -> None:
         """Take over what ended well before: in this execution, or in the one that steps are reused from."""
@@ -161,16 +163,14 @@ class Execution:
             # Only now that it is ours alone: another engine's status must stay.
             self._journal.execution(EXECUTING)
 
-    def _run_steps(self, pool: ThreadPoolExecutor) -> str | None:
-        """Run everything that can run; returns why the execution failed, or None."""
-        steps = _Upcoming(self._plan, self._progress)
+    def _run_steps(self, pool: ThreadPoolExecutor, upcoming: Upcoming) -> str | None:
+        """Run everything that can run; returns the first failure, or None."""
         running: dict[Future[Ended], Step] = {}
         reason: str | None = None
         try:
             while True:
-                # As on SageMaker: after a failure nothing new starts, what runs is waited for.
-                while reason is None and not self._stopped.is_set() and len(running) < self._parallel:
-                    step = steps.take()
+                while not self._stopped.is_set() and len(running) < self._parallel:
+                    step = upcoming.take()
                     if step is None:
                         break
                     running[pool.submit(self._work.run, step)] = step
@@ -179,7 +179,7 @@ class Execution:
                 ended, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ended:
                     step, outcome = running.pop(future), future.result()
-                    steps.done(step)
+                    upcoming.done(step)
                     if outcome.failure is not None and reason is None:
                         reason = f"Step failure: {step.name}: {outcome.failure}"
         except KeyboardInterrupt:
@@ -193,10 +193,12 @@ class Execution:
 
         def look() -> None:
             while not over.wait(_LOOK_FOR_STOP_EVERY_S):
-                record = self._store.find(EXECUTION, self.id)
-                if record is not None and record["PipelineExecutionStatus"] == STOPPING:
-                    self._stopped.set()
-                    return
+                # On a full disk not even reading works at times; the next look will tell.
+                with suppress(StoreError):
+                    record = self._store.find(EXECUTION, self.id)
+                    if record is not None and record["PipelineExecutionStatus"] == STOPPING:
+                        self._stopped.set()
+                        return
 
         thread = threading.Thread(target=look, daemon=True)
         thread.start()
@@ -231,45 +233,6 @@ class Execution:
             },
             stopped=self._stopped,
         )
-
-
-class _Upcoming:
-    """The steps that can start, in document order; what stands on an untaken side never comes up."""
-
-    def __init__(self, plan: Plan, progress: Progress) -> None:
-        self._steps, self._needs, self._progress = plan.definition.steps, plan.definition.needs, progress
-        self._chosen = frozenset(plan.order)
-        self._position = {name: index for index, name in enumerate(self._steps)}
-        self._skipped: set[str] = set()
-        self._ready: deque[str] = deque()
-        self._sorter = TopologicalSorter(self._needs)
-        self._sorter.prepare()
-
-    def take(self) -> Step | None:
-        """The next step that can start now, or None."""
-        while not self._ready and (fresh := self._sorter.get_ready()):
-            for name in sorted(fresh, key=self._position.__getitem__):
-                if self._is_settled(name):
-                    self._sorter.done(name)
-                else:
-                    self._ready.append(name)
-        return self._steps[self._ready.popleft()] if self._ready else None
-
-    def done(self, step: Step) -> None:
-        """A step that was taken has ended; it counts as done for what hangs on it only if it succeeded."""
-        if step.name in self._progress.properties:
-            self._sorter.done(step.name)
-
-    def _is_settled(self, name: str) -> bool:
-        """Whether a step does not run: it has, it is not selected, or it is on an untaken side."""
-        if name in self._progress.properties:
-            return True
-        branch = self._steps[name].branch
-        untaken = branch is not None and self._progress.outcomes.get(branch.condition) is (not branch.outcome)
-        if untaken or name not in self._chosen or self._needs[name] & self._skipped:
-            self._skipped.add(name)
-            return True
-        return False
 
 
 def _identity(names: naming.Names, pipeline: str, version: int, resumes: Record | None) -> Identity:

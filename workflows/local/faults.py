@@ -5,10 +5,11 @@ met by the engine (attempts.py); the others happen inside a job and are met by w
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from workflows.definition.errors import WorkflowError, did_you_mean
+from workflows.definition.model import Step
 
 # Kind -> the exception type of retry policies, and the reason in the service's words.
 SERVICE_FAULTS: Mapping[str, tuple[str, str]] = {
@@ -30,6 +31,13 @@ SERVICE_FAULTS: Mapping[str, tuple[str, str]] = {
     ),
 }
 JOB_FAULTS = ("spot-interruption", "kill", "timeout", "exit-N")
+# Step type -> what can happen inside its job.
+_JOB_FAULTS: Mapping[str, tuple[str, ...]] = {
+    "Processing": ("exit", "kill", "timeout"),
+    "Training": ("exit", "kill", "timeout", "spot-interruption"),
+    "Tuning": ("exit", "kill", "timeout", "spot-interruption"),
+    "Transform": ("exit", "kill"),
+}
 _EXIT = re.compile(r"exit-([1-9]\d{0,2})")
 _MAX_EXIT_CODE = 255
 
@@ -43,11 +51,12 @@ class Fault:
     code: int = 0
 
 
-def parse_faults(texts: Iterable[str], *, steps: Collection[str]) -> dict[str, Fault]:
+def parse_faults(texts: Iterable[str], *, steps: Mapping[str, Step]) -> dict[str, Fault]:
     """["TrainBase=capacity-error:2"] -> step name and fault.
 
     Raises:
-        WorkflowError: not of this form, an unknown step or kind, or two faults for one step.
+        WorkflowError: not of this form, an unknown step or kind, two faults for one step, or one that the
+            step cannot meet.
     """
     found: dict[str, Fault] = {}
     for text in texts:
@@ -55,11 +64,29 @@ def parse_faults(texts: Iterable[str], *, steps: Collection[str]) -> dict[str, F
         if not equals:
             raise WorkflowError(f"--inject {text}: write STEP=KIND or STEP=KIND:TIMES")
         if step not in steps:
-            raise WorkflowError(f"--inject {text}: no step is named '{step}'{did_you_mean(step, steps)}")
+            raise WorkflowError(
+                f"--inject {text}: no step is named '{step}'{did_you_mean(step, list(steps))}"
+            )
         if step in found:
             raise WorkflowError(f"--inject {text}: step '{step}' has a fault already")
         found[step] = _parse(fault, text)
+        _refuse_what_cannot_happen(found[step], steps[step], text)
     return found
+
+
+def _refuse_what_cannot_happen(fault: Fault, step: Step, text: str) -> None:
+    if fault.kind not in SERVICE_FAULTS and fault.kind not in _JOB_FAULTS.get(step.type, ()):
+        raise WorkflowError(
+            f"--inject {text}: this does not happen to {step.name}, a {step.type} step; choose one of "
+            f"{', '.join(SERVICE_FAULTS)}"
+        )
+    # A tuning job's definitions say so for each of its training jobs.
+    is_spot = step.type == "Tuning" or step.arguments.get("EnableManagedSpotTraining")
+    if fault.kind == "spot-interruption" and not is_spot:
+        raise WorkflowError(
+            f"--inject {text}: only managed spot training is interrupted, and {step.name} is none; compile "
+            "the pipeline with spot training, or choose another fault"
+        )
 
 
 def _parse(text: str, whole: str) -> Fault:

@@ -53,7 +53,6 @@ class Share:
 
     execution: str
     record: Record | None  # None: an earlier removal had to leave something, and removes more of it now
-    results: tuple[str, ...]  # names of what its steps have left for later executions; these go first
     objects: tuple[str, ...]  # URIs
     records: tuple[tuple[str, str], ...]  # kind and name, in the order of their removal
     lists: tuple[Path, ...]  # files that stay: they say which objects the execution still holds
@@ -213,7 +212,6 @@ def _share(store: Store, name: str, steps: list[StepHolding], rest: Remaining) -
     share = Share(
         execution=name,
         record=record,
-        results=tuple(f"{name}/{step.step}" for step in steps),
         objects=tuple(uri for part in parts for uri in part.objects),
         records=(*_messages(store, name), *(key for part in parts for key in part.records)),
         lists=tuple(file for part in parts for folder in part.lists for file in list_files(folder)),

@@ -6,6 +6,7 @@ holding what others need of it: the lists of these objects, the records of these
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from workflows.definition.errors import WorkflowError
@@ -60,8 +61,11 @@ class StepHolding:
 
     def destination(self, uri: str) -> str | None:
         """Where the step was told to write when it wrote this object; None if that is not on record."""
-        told = {place for resource in self.resources for place in _destinations(resource)}
-        return next((prefix for prefix in reversed(list(prefixes(uri))) if prefix in told), None)
+        return next((prefix for prefix in reversed(list(prefixes(uri))) if prefix in self._told), None)
+
+    @cached_property
+    def _told(self) -> frozenset[str]:
+        return frozenset(place for resource in self.resources for place in _destinations(resource))
 
 
 def holdings(store: Store, execution_id: str) -> list[StepHolding]:

@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 from workflows.definition.model import JSON, Step
 from workflows.local.cache import Miss
 from workflows.local.planner import Plan
-from workflows.local.records import EXECUTION, EXECUTION_STEP, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
+from workflows.local.records import (
+    ENDPOINT_CONFIG,
+    EXECUTION,
+    EXECUTION_STEP,
+    MODEL,
+    MODEL_PACKAGE,
+    MODEL_PACKAGE_GROUP,
+    Record,
+)
 from workflows.local.resolver import text_of
 from workflows.local.runners.base import Result
 from workflows.local.step_results import StepResult
@@ -15,7 +23,10 @@ from workflows.local.store import Store, Write
 
 EXECUTING, STOPPING = "Executing", "Stopping"
 SUCCEEDED, FAILED, STOPPED = "Succeeded", "Failed", "Stopped"
+COMPLETED_WITH_FAILURES = "CompletedWithFailures"  # what failed was answered by steps with run conditions
 
+# Their Create calls refuse a name that exists, also where two executions take it at the same moment.
+_NEVER_REPLACED = (MODEL, MODEL_PACKAGE, ENDPOINT_CONFIG)
 # The API's limits.
 _STEP_REASON_LIMIT = 1024
 _EXECUTION_REASON_LIMIT = 1300
@@ -90,7 +101,7 @@ class Journal:
     def step_ended(self, step: Step, started: str, ended: Ended) -> bool:
         """Record the outcome of a step, what it made and what others need of it: all of it, or nothing.
 
-        False, and nothing written, where the version number of a new model package is taken meanwhile.
+        False, and nothing written, where the name of a new resource is taken meanwhile.
         """
         writes = [self._ended_step(step, started, ended)]
         if ended.status == SUCCEEDED:
@@ -145,9 +156,12 @@ class Journal:
 
 
 def _resources(result: Result, store: Store) -> list[Write]:
-    new = result.kind == MODEL_PACKAGE
     made = Write(
-        kind=str(result.kind), name=result.name, body=result.description, parent=result.parent, new=new
+        kind=str(result.kind),
+        name=result.name,
+        body=result.description,
+        parent=result.parent,
+        new=result.kind in _NEVER_REPLACED,
     )
     if result.group is None or store.find(MODEL_PACKAGE_GROUP, result.parent) is not None:
         return [made]

@@ -25,8 +25,42 @@ _IGNORED: Mapping[str, str] = {
     "ExperimentConfig": "experiments are not tracked",
     "Tags": "tags are kept, and nothing reads them",
 }
-# Their keys are names of users, not of SageMaker.
-_MAPS_OF_USERS = ("HyperParameters", "StaticHyperParameters", "Environment", "CustomerMetadataProperties")
+_KEPT = "kept with the resource; nothing here reads it"
+_UNUSED_ON_ENDPOINTS = "ignored: one container answers all requests"
+# Step type -> the same for fields that only it has.
+_IGNORED_BY_TYPE: Mapping[str, Mapping[str, str]] = {
+    "Transform": {
+        "InstanceCount": "one container does the work of all instances",
+        "DataCaptureConfig": "requests and answers are not captured",
+    },
+    "Tuning": tuning.IGNORED,
+    "Model": {
+        "ImageConfig": "images are not pulled: a stand-in runs",
+        "InferenceExecutionConfig": _KEPT,
+        "MultiModelConfig": _KEPT,
+    },
+    "RegisterModel": {
+        "ValidationSpecification": "no validation runs",
+        "DriftCheckBaselines": _KEPT,
+        "ModelCard": _KEPT,
+        "SecurityConfig": _KEPT,
+    },
+    "EndpointConfig": {
+        "DataCaptureConfig": "requests and answers are not captured",
+        "AsyncInferenceConfig": _KEPT,
+        "ShadowProductionVariants": _UNUSED_ON_ENDPOINTS,
+        "ExplainerConfig": _UNUSED_ON_ENDPOINTS,
+        "ServerlessConfig": _UNUSED_ON_ENDPOINTS,
+        "ManagedInstanceScaling": _UNUSED_ON_ENDPOINTS,
+        "RoutingConfig": _UNUSED_ON_ENDPOINTS,
+    },
+    "Endpoint": {"DeploymentConfig": "the new configuration takes over at once"},
+}
+# Step type -> field -> values with which nothing is different.
+_NO_DIFFERENCE: Mapping[str, Mapping[str, tuple[JSON, ...]]] = {
+    "Tuning": tuning.NO_DIFFERENCE,
+    "Transform": {"InstanceCount": (1,)},
+}
 # Step type -> (field, what is different about every step of this type).
 _BY_TYPE: Mapping[str, tuple[str, str]] = {
     "Endpoint": (
@@ -34,7 +68,13 @@ _BY_TYPE: Mapping[str, tuple[str, str]] = {
         "an endpoint's container runs while `workflows serve` or `predict` needs it",
     ),
     "Lambda": ("FunctionArn", "a local handler runs in place of the deployed function"),
+    "Callback": (
+        "SqsQueueUrl",
+        "the message waits here, in `workflows callbacks`; a stop does not wait for the answer",
+    ),
 }
+# Their keys are names of users, not of SageMaker.
+_MAPS_OF_USERS = ("HyperParameters", "StaticHyperParameters", "Environment", "CustomerMetadataProperties")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +106,9 @@ def differences(steps: Iterable[Step]) -> Iterator[Difference]:
 
 def _effect(step_type: str, key: str, value: JSON) -> str | None:
     """What a field means here, where that is less than on SageMaker."""
-    if value in (None, False, [], {}):
+    if value in (None, False, [], {}) or value in _NO_DIFFERENCE.get(step_type, {}).get(key, ()):
         return None
-    if step_type == "Tuning" and key in tuning.IGNORED:
-        return None if value in tuning.NO_DIFFERENCE.get(key, ()) else tuning.IGNORED[key]
-    return _IGNORED.get(key)
+    return _IGNORED_BY_TYPE.get(step_type, {}).get(key) or _IGNORED.get(key)
 
 
 def fields(node: JSON, path: str = "") -> Iterator[tuple[str, str, JSON]]:

@@ -1,6 +1,5 @@
 """One step of an execution, from its arguments to its outcome in the records."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -46,11 +45,13 @@ class Listener(Protocol):
 class Progress:
     """What an execution knows so far. Entries are only ever added, each by the one thread of its step."""
 
+    statuses: dict[str, str] = field(default_factory=dict)  # step that has ended -> how
     properties: dict[str, JSON] = field(default_factory=dict)  # step that has succeeded -> its properties
     outcomes: dict[str, bool] = field(default_factory=dict)  # condition step -> outcome
 
     def add(self, result: StepResult) -> None:
         """Take over what a step left."""
+        self.statuses[result.step] = SUCCEEDED
         self.properties[result.step] = result.properties
         if result.outcome is not None:
             self.outcomes[result.step] = result.outcome
@@ -82,7 +83,7 @@ class StepWork:
         try:
             ended = self._attempt(step, started)
             while not self.journal.step_ended(step, started, ended):
-                # Another execution has taken this version number meanwhile.
+                # Another execution has taken the name or version number meanwhile.
                 ended = self._attempt(step, started)
         except BaseException as bug:
             # Not a fault of the step: the state must still say that it did not end well.
@@ -91,6 +92,7 @@ class StepWork:
             raise
         if ended.status == SUCCEEDED:
             self.progress.properties[step.name] = ended.properties
+        self.progress.statuses[step.name] = ended.status
         self.listener.step_ended(step, status=ended.status, seconds=time.monotonic() - clock, note=ended.note)
         return ended
 
@@ -104,8 +106,7 @@ class StepWork:
                 return _failed(message, metadata={"Fail": {"ErrorMessage": message}})
             return self._produce(step, started, request, fields)
         except (WorkflowError, OSError) as error:
-            # No job ran, or its outputs were not taken; on a full disk its tree is in the records' way.
-            shutil.rmtree(self.folder / step.name / "opt-ml", ignore_errors=True)
+            # No job ran, or its outputs were not taken.
             return _failed(f"ClientError: {error}")
 
     def _decide(self, step: Step, request: Request) -> Ended:
