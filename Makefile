@@ -15,7 +15,7 @@ run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in m
 		| xargs $(BIN)/workflows predict birds-detection
 
 test: check  ## lint, types, import contracts, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

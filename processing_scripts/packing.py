@@ -87,7 +87,8 @@ def _process(request: Request, encoding: Encoding) -> Encoded:
 
 
 def _encode(request: Request, encoding: Encoding, data: bytes, digest: str) -> Encoded:
-    pixels = resize_shorter_side(decode_image(data, source=str(request.source)), encoding.shorter_side)
+    decoded = decode_image(data, source=str(request.source))
+    pixels = resize_shorter_side(decoded, encoding.shorter_side)
     original = encode_jpeg(pixels, quality=encoding.quality)
     mirrored = b""
     if request.work is Work.ENCODE_WITH_MIRROR:

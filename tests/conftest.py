@@ -15,3 +15,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let the two warnings pass that importing MXNet raises; every other warning stays an error."""
     config.addinivalue_line("filterwarnings", "ignore:In accordance with NEP 32:DeprecationWarning")
     config.addinivalue_line("filterwarnings", "ignore:distutils Version classes:DeprecationWarning")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the one long file: where files are spread over processes, nobody waits for it at the end."""
+    items.sort(key=lambda item: "end_to_end" not in item.path.parts)

@@ -14,11 +14,7 @@ _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})")
 
 
 def part_name(stem: str, number: int, count: int) -> str:
-    """What part `number`, counted from 1, of `count` is called, without suffix; the only part keeps the name.
-
-    >>> part_name("train", 2, 3)
-    'train-00002-of-00003'
-    """
+    """Such as train-00002-of-00003, numbered from 1 and without suffix; the only part keeps the name."""
     return stem if count == 1 else f"{stem}-{number:05}-of-{count:05}"
 
 

@@ -5,7 +5,7 @@ Everything lies under one folder: `records.sqlite`, `s3/` and the folders of run
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,6 @@ from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
 from workflows.local.objects import Objects
 from workflows.local.records import Record
-from workflows.local.windows import INDEXES, Place, Window
 
 
 class StoreError(WorkflowError):
@@ -62,7 +61,7 @@ class Store:
         with self._connection() as connection:
             # Readers in other processes then never wait for the engine, and it survives a kill.
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(_SCHEMA + INDEXES)
+            connection.executescript(_SCHEMA)
 
     def put(self, kind: str, name: str, body: Mapping[str, JSON], *, parent: str = "") -> None:
         """Create or replace a record; `parent` is what it is listed under."""
@@ -108,23 +107,11 @@ class Store:
             "SELECT body FROM records WHERE kind = ? AND parent = ? ORDER BY number", (kind, parent)
         )
 
-    def page(self, window: Window) -> list[tuple[Place, Record]]:
-        """A part of the records of a kind, each with its place in the order, where the next page goes on."""
-        query, values = window.select()
-        with self._connection() as connection:
-            rows = connection.execute(query, values).fetchall()
-        return [((key, number), json.loads(body)) for key, number, body in rows]
-
     def delete(self, kind: str, name: str) -> bool:
         """Remove a record; says whether there was one."""
         with self._connection() as connection:
             cursor = connection.execute("DELETE FROM records WHERE kind = ? AND name = ?", (kind, name))
             return cursor.rowcount > 0
-
-    def delete_all(self, names: Iterable[tuple[str, str]]) -> None:
-        """Remove all of these records, each by kind and name, or none; some may be gone already."""
-        with self._connection() as connection:
-            connection.executemany("DELETE FROM records WHERE kind = ? AND name = ?", names)
 
     def _rows(self, query: str, values: tuple[str, ...]) -> list[Record]:
         with self._connection() as connection:

@@ -10,6 +10,8 @@ from workflows.pipelines.sdk import built_in_image
 _PIPELINE_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _DURATION = re.compile(r"P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?")
+# ProcessingClusterConfig.InstanceCount.
+_MOST_INSTANCES = 100
 _PROJECT_ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:(?P<region>[a-z0-9-]+):\d{12}:project/\S+")
 
 
@@ -22,6 +24,18 @@ def check_name(pipeline_name: str) -> None:
     if _PIPELINE_NAME.fullmatch(pipeline_name) is None:
         raise PipelineOptionError(
             f"pipeline_name: '{pipeline_name}' must consist of letters, digits and hyphens between them"
+        )
+
+
+def check_instances(preparation_instances: int) -> None:
+    """Refuse a number of instances that the service would not start.
+
+    Raises:
+        PipelineOptionError: it is not from 1 to 100.
+    """
+    if not 1 <= preparation_instances <= _MOST_INSTANCES:
+        raise PipelineOptionError(
+            f"preparation_instances: {preparation_instances} is not a number from 1 to {_MOST_INSTANCES}"
         )
 
 

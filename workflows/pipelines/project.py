@@ -35,6 +35,8 @@ class Options(TypedDict, total=False):
     max_training_s: seconds after which a training is stopped.
     training_volume_gb: disk of a training job.
     processing_volume_gb: disk of a processing job: the photographs, and what is made of them.
+    preparation_instances: how many instances share the preparation of the photographs. With more than one, a
+        step JoinRecords makes of their parts the one record file that a training channel takes.
     tags: put on every job, model, endpoint configuration and endpoint. Versions in the registry have the tags
         of their group.
     """
@@ -50,6 +52,7 @@ class Options(TypedDict, total=False):
     max_training_s: int
     training_volume_gb: int
     processing_volume_gb: int
+    preparation_instances: int
     tags: Mapping[str, str] | None
 
 
@@ -73,6 +76,7 @@ class Project:
     jobs: JobDefaults
     training_volume_gb: int
     processing_volume_gb: int
+    preparation_instances: int
     max_training_s: int
     spot: SpotTraining | None
 
@@ -102,6 +106,7 @@ def open_project(
     max_training_s: int = 360_000,
     training_volume_gb: int = 50,
     processing_volume_gb: int = 50,
+    preparation_instances: int = 1,
     cache_expire_after: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Project:
@@ -126,6 +131,7 @@ def open_project(
     """
     options.check_name(pipeline_name)
     options.check_project(sagemaker_project_arn, region)
+    options.check_instances(preparation_instances)
     if cache_expire_after is not None:
         options.check_cache_age(cache_expire_after)
     check_role(role)
@@ -151,6 +157,7 @@ def open_project(
         jobs=jobs,
         training_volume_gb=training_volume_gb,
         processing_volume_gb=processing_volume_gb,
+        preparation_instances=preparation_instances,
         max_training_s=max_training_s,
         spot=spot,
     )

@@ -54,8 +54,9 @@ def retraining(
     make = VisionSteps(task=task, project=project, parameters=parameters)
     find = _find_approved_model(project, function)
     artifact, version = (function_output(find, name) for name in ("ModelDataUrl", "ModelPackageVersion"))
-    prepare = make.prepare_data(after=[find])
-    train = make.train("Train", task.incremental, prepare, parent=artifact)
+    prepared = make.prepare_data(after=[find])
+    prepare = prepared.step
+    train = make.train("Train", task.incremental, prepared, parent=artifact)
     model = make.create_model(train)
     approved = model_step(
         "CreateApprovedModel", jobs=project.jobs, image=function_output(find, "Image"), artifact=artifact
@@ -77,7 +78,7 @@ def retraining(
     check = make.check_quality(verdict, prepare, parent=parent)
     deploy = make.check_approval(verdict, model, after=check)
     return make.pipeline(
-        [find, prepare, train, model, approved, score, score_approved, evaluate, check, deploy]
+        [find, *prepared.steps, train, model, approved, score, score_approved, evaluate, check, deploy]
     )
 
 

@@ -69,6 +69,7 @@ def processing_step(
     property_files: Sequence[PropertyFile] = (),
     volume_gb: int,
     max_runtime_s: int,
+    instances: int = 1,
     after: Sequence[LambdaStep] = (),
 ) -> ProcessingStep:
     """One run of `python -m module` in the processing image.
@@ -84,13 +85,14 @@ def processing_step(
         property_files: files in the outputs that later steps read.
         volume_gb: size of the job's disk, for inputs and outputs together.
         max_runtime_s: the job is stopped after this time.
+        instances: how many machines do it; each gets all inputs.
         after: steps that come first although nothing of theirs is read.
     """
     processor = Processor(
         role=jobs.role,
         image_uri=jobs.processing_image_uri,
         entrypoint=["python", "-m", module],
-        instance_count=1,
+        instance_count=instances,
         instance_type=instance_type,
         volume_size_in_gb=volume_gb,
         volume_kms_key=jobs.volume_kms_key,

@@ -17,9 +17,10 @@ from workflows.pipelines.vision_steps import VisionSteps
 def two_trainings(task: VisionTask, project: Project, parameters: Parameters) -> Pipeline:
     """Build it; call this inside :func:`workflows.pipelines.sdk.offline`."""
     make = VisionSteps(task=task, project=project, parameters=parameters)
-    prepare = make.prepare_data()
-    base = make.train("TrainBase", task.base, prepare, parent=None)
-    incremental = make.train("TrainIncremental", task.incremental, prepare, parent=trained_model(base))
+    prepared = make.prepare_data()
+    prepare = prepared.step
+    base = make.train("TrainBase", task.base, prepared, parent=None)
+    incremental = make.train("TrainIncremental", task.incremental, prepared, parent=trained_model(base))
     model = make.create_model(incremental)
     score = make.score("ScoreValidation", model, prepare)
     evaluate = make.evaluate(prepare, {"predictions": score})
@@ -27,4 +28,4 @@ def two_trainings(task: VisionTask, project: Project, parameters: Parameters) ->
     parent = {"BaseTrainingJobName": base.properties.TrainingJobName}
     check = make.check_quality(verdict, prepare, parent=parent)
     deploy = make.check_approval(verdict, model, after=check)
-    return make.pipeline([prepare, base, incremental, model, score, evaluate, check, deploy])
+    return make.pipeline([*prepared.steps, base, incremental, model, score, evaluate, check, deploy])

@@ -43,6 +43,23 @@ from workflows.pipelines.verdict import EVALUATION_REPORT, Verdict
 _DATA_REPORT = PropertyFile(name="DataReport", output_name="report", path="report.json")
 
 
+# Those of the outputs that hold record files.
+_RECORDS = ("train", "train_flipped", "validation")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """The data of a pipeline, ready to be trained on and judged by."""
+
+    step: ProcessingStep
+    records: ProcessingStep  # whose record files are whole: `step`, or the one that joins their parts
+
+    @property
+    def steps(self) -> list[ProcessingStep]:
+        """One step, or both."""
+        return [self.step] if self.records is self.step else [self.step, self.records]
+
+
 @dataclass(frozen=True, kw_only=True)
 class VisionSteps:
     """Makes the steps of one pipeline; use it inside :func:`workflows.pipelines.sdk.offline`."""
@@ -72,9 +89,9 @@ class VisionSteps:
         """The built-in algorithm's image, for training and for inference."""
         return options.algorithm_image(self.task.algorithm, region=self.project.region)
 
-    def prepare_data(self, *, after: Sequence[LambdaStep] = ()) -> ProcessingStep:
+    def prepare_data(self, *, after: Sequence[LambdaStep] = ()) -> Prepared:
         """PrepareData: pictures in, RecordIO, lists, held-out pictures and a report on them out."""
-        return processing_step(
+        step = processing_step(
             "PrepareData",
             jobs=self.jobs,
             module=self.task.prepare.module,
@@ -85,20 +102,38 @@ class VisionSteps:
             property_files=[_DATA_REPORT],
             volume_gb=self.project.processing_volume_gb,
             max_runtime_s=DAY_S,
+            instances=self.project.preparation_instances,
             after=after,
         )
+        whole = self.project.preparation_instances == 1
+        return Prepared(step=step, records=step if whole else self._join_records(step))
 
-    def train(self, name: str, run: Run, prepare: ProcessingStep, *, parent: Uri | None) -> TrainingStep:
+    def _join_records(self, prepare: ProcessingStep) -> ProcessingStep:
+        """JoinRecords: the parts that several instances packed, as the one file that a channel takes."""
+        folders = [name for name in self.task.prepared if name in _RECORDS]
+        return processing_step(
+            "JoinRecords",
+            jobs=self.jobs,
+            module="processing_scripts.jobs.join_records",
+            instance_type=self.parameters["ProcessingInstanceType"],
+            inputs={name: output_folder(prepare, name) for name in ("lists", *folders)},
+            outputs=folders,
+            arguments={},
+            volume_gb=self.project.processing_volume_gb,
+            max_runtime_s=DAY_S,
+        )
+
+    def train(self, name: str, run: Run, prepared: Prepared, *, parent: Uri | None) -> TrainingStep:
         """One training; `parent` is the model.tar.gz that it starts from."""
         channels = [
-            recordio_channel("train", output_folder(prepare, run.data)),
-            recordio_channel("validation", output_folder(prepare, "validation")),
+            recordio_channel("train", output_folder(prepared.records, run.data)),
+            recordio_channel("validation", output_folder(prepared.records, "validation")),
         ]
         if parent is not None:
             channels.append(seed_model_channel(parent))
         # What the data decide is read from the report on them: counts that nobody has to type.
         counts = {
-            name: reported(prepare, _DATA_REPORT, f"hyperparameters.{key}")
+            name: reported(prepared.step, _DATA_REPORT, f"hyperparameters.{key}")
             for name, key in run.counts.items()
         }
         return training_step(

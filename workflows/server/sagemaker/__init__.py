@@ -1,1 +1,0 @@
-"""SageMaker's own operations, one module for each kind of resource."""
