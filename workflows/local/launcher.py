@@ -32,7 +32,7 @@ TYPE_CHECKING = False  # importing it from typing would take as long as what fol
 if TYPE_CHECKING:
     import signal
 else:
-    # Every job waits for this script, and the module that wraps this one imports enum: a third of all its time.
+    # Every job waits for this script; the module around this one imports enum, a third of all its time.
     import _signal as signal
 
 NOT_STARTED = 125
