@@ -33,6 +33,9 @@ benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.engine_overhead
 	$(BIN)/python -m benchmarks.steps
 	$(BIN)/python -m benchmarks.channel_without_copy
+	$(BIN)/python -m benchmarks.api_latency
+	$(BIN)/python -m benchmarks.object_transfer
+	$(BIN)/python -m benchmarks.endpoint_throughput
 
 lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-header \

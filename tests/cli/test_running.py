@@ -139,7 +139,7 @@ def test_an_endpoint_is_deleted_once(workflows, toys, data):
         ),
         pytest.param(["show", "abc"], "no execution 'abc'", id="show"),
         pytest.param(["predict", "toys", "picture.jpg"], "picture.jpg: no such file", id="picture"),
-        pytest.param(["serve"], "there is no endpoint yet", id="serve"),
+        pytest.param(["serve", "--host", "0.0.0.0"], "give a --token", id="serve"),
         pytest.param(["frobnicate"], "No such command", id="command"),
     ],
 )

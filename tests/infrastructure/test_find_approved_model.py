@@ -12,9 +12,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from workflows.local.engine import Engine
+from workflows.local.executor import Place
+from workflows.local.images import ImageTable
 from workflows.local.records import MODEL_PACKAGE
 from workflows.local.store import Store
-from workflows.server.api import api_app
+from workflows.server.app import answering
 from workflows.server.listen import beside
 
 FILE = Path(__file__).parents[2] / "infrastructure" / "functions" / "find_approved_model.py"
@@ -196,7 +199,8 @@ def test_it_finds_the_version_in_this_machines_registry(environment, tmp_path):
             "InferenceSpecification": {"Containers": [{"Image": "i", "ModelDataUrl": f"s3://b/{version}"}]},
         }
         store.put(MODEL_PACKAGE, f"birds/{version}", record, parent="birds")
-    with beside(api_app(store)) as url:
+    place = Place(region="eu-west-1", account="123456789012", images=ImageTable())
+    with answering(Engine(store=store, place=place)) as app, beside(app) as url:
         environment.setenv("AWS_ENDPOINT_URL_SAGEMAKER", url)
         assert find()["ModelDataUrl"] == "s3://b/2"
         with pytest.raises(function.NoApprovedModel):

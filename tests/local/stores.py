@@ -10,7 +10,7 @@ def objects(store):
     return {str(location) for location, _ in store.objects.keys("s3://toys/")}
 
 
-def records(store, *, but=("pipeline", "pipeline-version")):
+def records(store, *, but=("pipeline", "pipeline-version", "last-execution")):
     with closing(sqlite3.connect(store.home / "records.sqlite")) as connection:
         rows = connection.execute("SELECT kind, name, parent, body FROM records").fetchall()
     return {row for row in rows if row[0] not in but}

@@ -218,8 +218,3 @@ def test_no_uri_leads_out_of_the_tree(tmp_path_factory, rest):
         os.path.normpath(tmp_path_factory.getbasetemp() / "s3") + os.sep
     )
     assert inside, parse(f"s3://{rest}")
-
-
-def test_a_key_that_begins_with_a_slash_does_not_lead_out_of_the_tree(tmp_path):
-    with pytest.raises(ObjectError, match="cannot begin with"):
-        Objects(tmp_path / "s3").path("s3://bucket//etc/passwd")

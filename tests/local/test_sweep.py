@@ -166,11 +166,10 @@ def list_of(execution):
 def test_a_list_that_leads_outside_removes_nothing_there(machine, outside):
     execution = run(machine)
     found = (outside / "Prepare/precious").stat()
-    # A key with a leading '/': an absolute path, once it is joined to the folder of its bucket.
+    # A key with a leading '/': an absolute path, if it were simply joined to the folder of its bucket.
     list_of(execution).write_text(f"s3://toys/{outside}/Prepare/precious\n")
     (execution.folder / "Prepare/stored-states.txt").write_text(f"{found.st_size} {found.st_mtime_ns}\n")
-    swept = sweep(machine.store, Choice(executions=(execution.id,)), now=NOW)
-    assert swept.failures != ()
+    sweep(machine.store, Choice(executions=(execution.id,)), now=NOW)
     assert (outside / "Prepare/precious").exists()
 
 

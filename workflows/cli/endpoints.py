@@ -3,7 +3,7 @@
 import click
 
 from workflows.cli.common import json_option, open_store, print_json, print_table
-from workflows.local.hosting import find_endpoint
+from workflows.local.deployments import find_endpoint
 from workflows.local.records import ENDPOINT
 
 

@@ -135,8 +135,9 @@ def _print_selection(document: Record) -> None:
     config = document.get("SelectiveExecutionConfig")
     if isinstance(config, dict):
         names = ", ".join(str(entry["StepName"]) for entry in objects_of(config["SelectedSteps"]))
-        source = last_part(config["SourcePipelineExecutionArn"])
-        click.echo(f"selected   {names}; other results are those of execution {source}")
+        arn = config.get("SourcePipelineExecutionArn")
+        others = f"; other results are those of execution {last_part(arn)}" if arn else ""
+        click.echo(f"selected   {names}{others}")
 
 
 def _seconds(value: JSON) -> str:

@@ -18,7 +18,8 @@ from workflows.cli.common import (
 )
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-from workflows.local.hosting import Hosts, container_of
+from workflows.local.deployments import container_of
+from workflows.local.hosting import Hosts
 from workflows.local.records import MODEL_PACKAGE
 from workflows.local.store import Store
 

@@ -155,7 +155,7 @@ def stop_command(execution: str, as_json: bool) -> None:
     chosen = settings()
     store = open_store(chosen)
     execution_id, record = find_execution(store, execution)
-    status = _engine(chosen, store, {}).stop(execution_id)
+    status = engine_of(chosen, store).stop(execution_id)
     if as_json:
         print_json(
             {"PipelineExecutionArn": record["PipelineExecutionArn"], "PipelineExecutionStatus": status}
@@ -175,8 +175,8 @@ def _conduct(
 ) -> None:
     """Run an execution in this process, tell how it goes and end with its exit code."""
     started = time.monotonic()
-    with _api(definition, store) as function_environment, _ended_by_signals():
-        engine = _engine(chosen, store, function_environment)
+    with _api(definition, engine_of(chosen, store)) as function_environment, _ended_by_signals():
+        engine = engine_of(chosen, store, function_environment)
         execution = begin(engine, Progress(verbose=verbose))
         say(f"* execution {execution.id} of {execution.identity.pipeline}: state in {store.home}")
         record = execution.run()
@@ -192,14 +192,17 @@ def _conduct(
     sys.exit(DONE if succeeded else FAILED)
 
 
-def _engine(chosen: Settings, store: Store, function_environment: Mapping[str, str]) -> Engine:
+def engine_of(
+    chosen: Settings, store: Store, function_environment: Mapping[str, str] | None = None
+) -> Engine:
+    """The engine of this machine, as the settings describe it; functions may have a place to call."""
     place = Place(
         region=chosen["region"],
         account=chosen.account,
         images=image_table(chosen),
         environment=stand_in_environment(chosen),
         functions=handlers(chosen.functions),
-        function_environment=function_environment,
+        function_environment=function_environment or {},
     )
     return Engine(store=store, place=place)
 
@@ -223,15 +226,15 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _api(definition: Definition, store: Store) -> Iterator[dict[str, str]]:
+def _api(definition: Definition, engine: Engine) -> Iterator[dict[str, str]]:
     """What leads the AWS calls of Lambda functions to this machine; nothing where there are none."""
     if not any(step.type == "Lambda" for step in definition.steps.values()):
         yield {}
         return
-    from workflows.server.api import api_app
+    from workflows.server.app import answering
     from workflows.server.listen import beside
 
-    with beside(api_app(store)) as url:
+    with answering(engine) as app, beside(app) as url:
         # SDKs sign every request; nobody checks these.
         yield {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 

@@ -1,13 +1,14 @@
 """`workflows serve`."""
 
 import ipaddress
+import logging
+import sys
 
 import click
 
-from workflows.cli.common import image_table, open_store, say, settings, stand_in_environment
+from workflows.cli.common import open_store, say, settings
+from workflows.cli.run import engine_of
 from workflows.definition.errors import WorkflowError
-from workflows.local.hosting import Hosts
-from workflows.local.records import ENDPOINT
 
 
 @click.command("serve")
@@ -15,30 +16,48 @@ from workflows.local.records import ENDPOINT
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
-def serve_command(host: str, port: int) -> None:
-    """Answer for this machine's endpoints at SageMaker's own route, until it is interrupted.
+@click.option(
+    "--token",
+    envvar="WORKFLOWS_SERVER_TOKEN",
+    help="Access key id that clients must sign with; needed beyond loopback.",
+)
+@click.option(
+    "--resume/--mark",
+    default=True,
+    show_default=True,
+    help="What becomes of executions whose process has died: they go on, or are marked as stopped.",
+)
+def serve_command(host: str, port: int, token: str | None, resume: bool) -> None:
+    """Speak SageMaker's API, S3, CloudWatch Logs, STS and EventBridge, until it is interrupted.
 
-    boto3.client("sagemaker-runtime", endpoint_url="http://127.0.0.1:8080").invoke_endpoint(...)
+    AWS's own clients work unchanged after: export AWS_ENDPOINT_URL=http://127.0.0.1:8080 (with any access key
+    and secret). Each request is logged as a line of JSON.
     """
-    from workflows.server.app import make_app
+    from workflows.server.app import running
     from workflows.server.listen import listen
 
-    chosen = settings()
-    store = open_store(chosen)
-    if not _is_loopback(host):
-        say(f"WARNING {host} is not a loopback address: anybody who reaches it can ask these endpoints")
-    names = [str(entry["EndpointName"]) for entry in store.all(ENDPOINT)]
-    if not names:
+    if not _is_loopback(host) and not token:
         raise WorkflowError(
-            "there is no endpoint yet; `workflows run birds-detection --profile sample` makes one"
+            f"--host {host} is not a loopback address: give a --token that clients must sign with"
         )
-    with Hosts(store, images=image_table(chosen), environment=stand_in_environment(chosen)) as hosts:
-        listen(
-            make_app(hosts, store, region=chosen["region"], account=chosen.account),
-            host=host,
-            port=port,
-            ready=lambda url: click.echo(f"serving {', '.join(names)} at {url}"),
-        )
+    chosen = settings()
+    _log_to_stderr()
+    with running(engine_of(chosen, open_store(chosen)), resume=resume, token=token) as app:
+        listen(app, host=host, port=port, ready=_tell)
+
+
+def _tell(url: str) -> None:
+    say(f"TIP   export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")
+    click.echo(f"serving this machine as AWS at {url}")
+    sys.stdout.flush()
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    log = logging.getLogger("workflows.server")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
 
 
 def _is_loopback(host: str) -> bool:

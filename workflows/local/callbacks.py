@@ -30,6 +30,14 @@ class CallbackError(WorkflowError):
     """A token is unknown or answered already, or an answer is not one that the step can take."""
 
 
+class AnsweredAlready(CallbackError):
+    """A message has an answer; `is_same` says whether it is the one that is given now, too."""
+
+    def __init__(self, message: str, *, is_same: bool) -> None:
+        super().__init__(message)
+        self.is_same = is_same
+
+
 class Records(Protocol):
     """What is needed of the store."""
 
@@ -153,4 +161,8 @@ def _answer(records: Records, asked: Record, now: str, answer: Record) -> None:
         "CreationTime": now,
     }
     if not records.add(CALLBACK_ANSWER, token, {**identity, **answer}, parent=str(asked["SqsQueueUrl"])):
-        raise CallbackError(f"callback {token} of step '{asked['StepName']}' is answered already")
+        known = records.find(CALLBACK_ANSWER, token) or {}
+        raise AnsweredAlready(
+            f"callback {token} of step '{asked['StepName']}' is answered already",
+            is_same=all(known.get(key) == value for key, value in answer.items()),
+        )

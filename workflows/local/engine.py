@@ -1,14 +1,23 @@
 """Starts, stops and continues executions: StartPipelineExecution and its like, on this machine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import Definition
 from workflows.definition.parameters import bind
 from workflows.local import naming, pipelines, step_results
 from workflows.local.executor import Execution, Options, Place
-from workflows.local.journal import COMPLETED_WITH_FAILURES, EXECUTING, FAILED, STOPPED, STOPPING, SUCCEEDED
+from workflows.local.journal import (
+    COMPLETED_WITH_FAILURES,
+    EXECUTING,
+    FAILED,
+    STOPPED,
+    STOPPING,
+    SUCCEEDED,
+    Opening,
+)
 from workflows.local.liveness import is_running
 from workflows.local.planner import Plan, plan
 from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
@@ -41,25 +50,34 @@ class Engine:
         listener: Listener,
         options: Options | None = None,
         selection: Selection | None = None,
+        version: int | None = None,
+        opening: Opening | None = None,
     ) -> Execution:
         """Plan an execution and record it; its `run` does the work.
 
         Args:
-            pipeline: whose latest version the definition is or becomes.
+            pipeline: whose execution it is.
             definition: what to run.
             given: parameter -> value, as a start call carries them.
             listener: is told what happens.
             options: how to run it.
             selection: the steps to run, if not all.
+            version: of the pipeline, that the definition is; None makes it the latest.
+            opening: what else is said of the execution.
 
         Raises:
             RefusedByPlan: it cannot run here. Nothing is recorded.
             ParameterError: a value cannot be taken. Nothing is recorded.
+            CannotContinue: the execution that steps are taken from has not ended.
+            UnknownPipeline: the pipeline is being deleted.
+            ExecutionExists: there is one of the id in `opening`.
         """
         planned = self._plan(definition, given, selection)
-        arn = naming.Names(region=self.place.region, account=self.place.account).arn("pipeline", pipeline)
-        version = pipelines.upsert(self.store, pipeline, definition, arn=arn)
-        return self._execution(planned, pipeline, listener, options, version, None)
+        if version is None:
+            version = pipelines.upsert(self.store, pipeline, definition, arn=self._pipeline_arn(pipeline))
+        note = partial(pipelines.note_start, self.store, pipeline, version)
+        opening = replace(opening or Opening(), write=note)
+        return self._execution(planned, pipeline, listener, options, version, opening=opening)
 
     def resume(self, execution_id: str, *, listener: Listener, options: Options | None = None) -> Execution:
         """Continue an execution that has not succeeded: steps that have are not run again.
@@ -79,7 +97,7 @@ class Engine:
             for entry in Request(record, execution_id).requests("PipelineParameters")
         }
         planned = self._plan(definition, given, _selection(record))
-        return self._execution(planned, pipeline, listener, options, version, record)
+        return self._execution(planned, pipeline, listener, options, version, resumes=record)
 
     def stop(self, execution_id: str) -> str:
         """Ask an execution to end; returns the status that it then has, Stopping or Stopped.
@@ -101,12 +119,14 @@ class Engine:
         changed = self.store.change(EXECUTION, execution_id, change)
         return str(changed and changed["PipelineExecutionStatus"])
 
+    def _pipeline_arn(self, pipeline: str) -> str:
+        return naming.Names(region=self.place.region, account=self.place.account).arn("pipeline", pipeline)
+
     def _plan(self, definition: Definition, given: Mapping[str, str], selection: Selection | None) -> Plan:
         available: set[str] = set()
-        if selection is not None:
-            source = selection.source_arn.rpartition("/")[2]
+        if selection is not None and (source := selection.source_id):
             status = find(self.store, source)["PipelineExecutionStatus"]
-            if status not in (SUCCEEDED, FAILED, STOPPED):
+            if status in (EXECUTING, STOPPING):
                 raise CannotContinue(
                     f"execution {source} is {status}; steps are taken from one that has ended"
                 )
@@ -128,7 +148,9 @@ class Engine:
         listener: Listener,
         options: Options | None,
         version: int,
-        resumes: Record | None,
+        *,
+        opening: Opening | None = None,
+        resumes: Record | None = None,
     ) -> Execution:
         return Execution(
             planned,
@@ -139,6 +161,7 @@ class Engine:
             listener=listener,
             options=options,
             version=version,
+            opening=opening,
             resumes=resumes,
         )
 
@@ -175,5 +198,5 @@ def _selection(record: Record) -> Selection | None:
     request = Request(config, "SelectiveExecutionConfig")
     return Selection(
         steps=tuple(entry.text("StepName") for entry in request.requests("SelectedSteps")),
-        source_arn=request.text("SourcePipelineExecutionArn"),
+        source_arn=request.text("SourcePipelineExecutionArn", "") or None,
     )

@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from workflows.definition.errors import WorkflowError
 from workflows.definition.model import Step
 from workflows.local import naming, step_results
 from workflows.local.faults import Fault
@@ -19,17 +20,20 @@ from workflows.local.journal import (
     COMPLETED_WITH_FAILURES,
     EXECUTING,
     FAILED,
+    PARALLELISM,
     STOPPED,
     STOPPING,
     SUCCEEDED,
     Ended,
     Identity,
     Journal,
+    Opening,
     now,
 )
 from workflows.local.liveness import engine_of
 from workflows.local.planner import Plan
 from workflows.local.records import EXECUTION, Record
+from workflows.local.request import Request
 from workflows.local.runners.base import Runner, Site
 from workflows.local.steps import Listener, Progress, StepWork
 from workflows.local.store import Store, StoreError
@@ -37,7 +41,7 @@ from workflows.local.upcoming import Upcoming
 
 # How many steps work at once, unless an execution says otherwise: jobs share this machine.
 DEFAULT_PARALLEL = max(4, os.cpu_count() or 1)
-_LOOK_FOR_STOP_EVERY_S = 0.25
+_LOOK_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,14 @@ class Options:
     use_cache: bool = True
 
 
+class ExecutionExists(WorkflowError):
+    """An execution of this id is there already."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f"there is an execution {arn} already")
+        self.arn = arn
+
+
 class Execution:
     """One execution of a plan."""
 
@@ -75,6 +87,7 @@ class Execution:
         listener: Listener,
         options: Options | None = None,
         version: int = 1,
+        opening: Opening | None = None,
         resumes: Record | None = None,
     ) -> None:
         """Record the execution as Executing; `run` does the rest.
@@ -88,15 +101,20 @@ class Execution:
             listener: is told what happens.
             options: how to run it.
             version: of the pipeline.
+            opening: what is said of a new execution, beside what it runs.
             resumes: the record of an execution that is to go on where it ended; None for a new one.
+
+        Raises:
+            ExecutionExists: there is one of this id already.
         """
-        options = options or Options()
+        options, opening = options or Options(), opening or Opening()
         self._plan, self._store, self._listener = plan, store, listener
-        self._parallel = options.max_parallel or DEFAULT_PARALLEL
+        self._parallel = DEFAULT_PARALLEL
         self._stopped = threading.Event()
+        self._stop_asked = self._suspended = False
         self._progress = Progress()
         names = naming.Names(region=place.region, account=place.account)
-        self.identity = _identity(names, pipeline_name, version, resumes)
+        self.identity = _identity(names, pipeline_name, version, opening, resumes)
         self.id, self.arn = self.identity.id, self.identity.arn
         self.folder = store.home / "runs" / self.id
         self._journal = Journal(store, plan, self.identity, max_parallel=options.max_parallel)
@@ -115,22 +133,24 @@ class Execution:
             faults=options.faults,
             earlier=self._earlier if options.use_cache else None,
         )
-        self._resumed = resumes is not None
-        if not self._resumed:
-            self._journal.execution(EXECUTING)
+        if resumes is not None:
+            self._journal.reopened()
+        elif not self._journal.opened(opening):
+            raise ExecutionExists(self.arn)
 
     def run(self) -> Record:
-        """Run to the end and return the execution's record.
+        """Run to the end, or until it is suspended, and return the execution's record.
 
         Raises:
             KeyboardInterrupt: after the jobs are ended and the execution is recorded as Stopped.
             StillRunning: another process runs it.
         """
         with engine_of(self.folder):
-            self._recall()
-            upcoming = Upcoming(self._plan, self._progress)
             try:
-                with self._looking_for_stop(), ThreadPoolExecutor(self._parallel, "step") as pool:
+                self._look()
+                self._recall()
+                upcoming = Upcoming(self._plan, self._progress)
+                with self._looking_for_stop(), self._pool() as pool:
                     reason = self._run_steps(pool, upcoming)
             except KeyboardInterrupt:
                 self._journal.execution(STOPPED, "stopped by the user")
@@ -138,9 +158,22 @@ class Execution:
             except BaseException as bug:
                 self._journal.execution(FAILED, f"InternalError: {bug!r}")
                 raise
-            return self._journal.execution(self._verdict(reason, upcoming), reason)
+            status = self._verdict(reason, upcoming)
+            return self._journal.execution(status, None if status == EXECUTING else reason)
+
+    def suspend(self) -> None:
+        """End its jobs and leave it as an engine that dies would: it can be resumed from its records."""
+        self._suspended = True
+        self._stopped.set()
+
+    def _pool(self) -> ThreadPoolExecutor:
+        # How many work at once is looked at when a step is taken: it may be changed meanwhile.
+        return ThreadPoolExecutor(max(1, len(self._plan.order)), "step")
 
     def _verdict(self, reason: str | None, upcoming: Upcoming) -> str:
+        self._look()
+        if self._suspended and not self._stop_asked:
+            return EXECUTING
         if self._stopped.is_set():
             return STOPPED
         if reason is None:
@@ -151,17 +184,13 @@ class Execution:
         """Take over what ended well before: in this execution, or in the one that steps are reused from."""
         steps = self._plan.definition.steps
         own = step_results.of_execution(self._store, self.id, list(steps))
-        if self._plan.selection:
-            source_id = self._plan.selection.source_arn.rpartition("/")[2]
+        if self._plan.selection and (source_id := self._plan.selection.source_id):
             missing = sorted(self._plan.reused - own.keys())
             for name, result in step_results.of_execution(self._store, source_id, missing).items():
                 self._journal.step_reused(steps[name], result)
                 own[name] = result
         for result in own.values():
             self._progress.add(result)
-        if self._resumed:
-            # Only now that it is ours alone: another engine's status must stay.
-            self._journal.execution(EXECUTING)
 
     def _run_steps(self, pool: ThreadPoolExecutor, upcoming: Upcoming) -> str | None:
         """Run everything that can run; returns the first failure, or None."""
@@ -176,7 +205,7 @@ class Execution:
                     running[pool.submit(self._work.run, step)] = step
                 if not running:
                     return reason
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                ended, _ = wait(running, _LOOK_EVERY_S, return_when=FIRST_COMPLETED)
                 for future in ended:
                     step, outcome = running.pop(future), future.result()
                     upcoming.done(step)
@@ -188,17 +217,14 @@ class Execution:
 
     @contextmanager
     def _looking_for_stop(self) -> Iterator[None]:
-        """Notice when somebody, in this process or another, has set the execution to Stopping."""
+        """Notice what somebody, in this process or another, has asked of the execution."""
         over = threading.Event()
 
         def look() -> None:
-            while not over.wait(_LOOK_FOR_STOP_EVERY_S):
+            while not over.wait(_LOOK_EVERY_S):
                 # On a full disk not even reading works at times; the next look will tell.
                 with suppress(StoreError):
-                    record = self._store.find(EXECUTION, self.id)
-                    if record is not None and record["PipelineExecutionStatus"] == STOPPING:
-                        self._stopped.set()
-                        return
+                    self._look()
 
         thread = threading.Thread(target=look, daemon=True)
         thread.start()
@@ -207,6 +233,14 @@ class Execution:
         finally:
             over.set()
             thread.join()
+
+    def _look(self) -> None:
+        record = Request(self._store.find(EXECUTION, self.id) or {}, self.id)
+        # Stopped at once is one whose engine was not there yet.
+        if record.text("PipelineExecutionStatus", EXECUTING) in (STOPPING, STOPPED):
+            self._stop_asked = True
+            self._stopped.set()
+        self._parallel = record.number(PARALLELISM, DEFAULT_PARALLEL)
 
     def _earlier(self, step: str) -> list[step_results.StepResult]:
         return step_results.of_step(self._store, self.identity.pipeline, step)
@@ -235,9 +269,11 @@ class Execution:
         )
 
 
-def _identity(names: naming.Names, pipeline: str, version: int, resumes: Record | None) -> Identity:
+def _identity(
+    names: naming.Names, pipeline: str, version: int, opening: Opening, resumes: Record | None
+) -> Identity:
     if resumes is None:
-        own_id, started = naming.new_execution_id(), now()
+        own_id, started = opening.id, now()
     else:
         own_id, started = (
             str(resumes["PipelineExecutionArn"]).rpartition("/")[2],

@@ -202,7 +202,8 @@ def _sources(records: Mapping[str, Record], going: Collection[str]) -> dict[str,
 
 def _source(record: Record) -> str | None:
     config = record.get("SelectiveExecutionConfig")
-    return last_part(config["SourcePipelineExecutionArn"]) if isinstance(config, dict) else None
+    arn = config.get("SourcePipelineExecutionArn") if isinstance(config, dict) else None
+    return last_part(arn) if arn else None
 
 
 def _share(store: Store, name: str, steps: list[StepHolding], rest: Remaining) -> Share | None:

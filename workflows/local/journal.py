@@ -1,11 +1,12 @@
 """Writes down how an execution goes, in the shapes of DescribePipelineExecution and its like."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from workflows.definition.model import JSON, Step
 from workflows.local.cache import Miss
+from workflows.local.naming import new_execution_id
 from workflows.local.planner import Plan
 from workflows.local.records import (
     ENDPOINT_CONFIG,
@@ -19,11 +20,14 @@ from workflows.local.records import (
 from workflows.local.resolver import text_of
 from workflows.local.runners.base import Result
 from workflows.local.step_results import StepResult
-from workflows.local.store import Store, Write
+from workflows.local.store import Store, StoreError, Write
 
 EXECUTING, STOPPING = "Executing", "Stopping"
 SUCCEEDED, FAILED, STOPPED = "Succeeded", "Failed", "Stopped"
 COMPLETED_WITH_FAILURES = "CompletedWithFailures"  # what failed was answered by steps with run conditions
+
+# In the record of an execution.
+PARALLELISM = "ParallelismConfiguration.MaxParallelExecutionSteps"
 
 # Their Create calls refuse a name that exists, also where two executions take it at the same moment.
 _NEVER_REPLACED = (MODEL, MODEL_PACKAGE, ENDPOINT_CONFIG)
@@ -64,6 +68,16 @@ class Ended:
     attempts: int = 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What a start call says of the new execution itself, beside what it is to run."""
+
+    id: str = field(default_factory=new_execution_id)
+    members: Mapping[str, JSON] = field(default_factory=dict)  # of DescribePipelineExecution
+    # Writes its first record, which says so if there is one of this id already; None: the store itself.
+    write: Callable[[Write], bool] | None = None
+
+
 class Journal:
     """The records of one execution."""
 
@@ -73,7 +87,6 @@ class Journal:
         self._record: Record = {
             "PipelineArn": identity.pipeline_arn,
             "PipelineExecutionArn": identity.arn,
-            "PipelineExecutionDisplayName": f"{identity.pipeline}-{identity.id}",
             "PipelineVersionId": identity.version,
             "CreationTime": identity.started,
             "PipelineParameters": [
@@ -86,13 +99,41 @@ class Journal:
         if plan.selection is not None:
             self._record["SelectiveExecutionConfig"] = plan.selection.record()
 
+    def opened(self, opening: Opening) -> bool:
+        """Record a new execution as Executing; False, and nothing written, if there is one of this id."""
+        body: Record = {
+            "PipelineExecutionDisplayName": f"{self._identity.pipeline}-{self._identity.id}",
+            **self._record,
+            **opening.members,
+            "PipelineExecutionStatus": EXECUTING,
+            "LastModifiedTime": self._identity.started,
+        }
+        first = Write(
+            kind=EXECUTION, name=self._identity.id, body=body, parent=self._identity.pipeline, new=True
+        )
+        return (opening.write or self._store.write)(first)
+
+    def reopened(self) -> Record:
+        """Record an execution that goes on as Executing, with what is different from its last run."""
+        return self._change({**self._record, "PipelineExecutionStatus": EXECUTING})
+
     def execution(self, status: str, reason: str | None = None) -> Record:
         """Record the status of the execution."""
-        record = {**self._record, "PipelineExecutionStatus": status, "LastModifiedTime": now()}
+        members: Record = {"PipelineExecutionStatus": status}
         if reason is not None:
-            record["FailureReason"] = reason[:_EXECUTION_REASON_LIMIT]
-        self._store.put(EXECUTION, self._identity.id, record, parent=self._identity.pipeline)
-        return record
+            members["FailureReason"] = reason[:_EXECUTION_REASON_LIMIT]
+        return self._change(members)
+
+    def _change(self, members: Record) -> Record:
+        # Others change the record, too: what they have, such as the description, must stay.
+        def change(record: Record) -> Record:
+            kept = {key: value for key, value in record.items() if key != "FailureReason"}
+            return {**kept, **members, "LastModifiedTime": now()}
+
+        changed = self._store.change(EXECUTION, self._identity.id, change)
+        if changed is None:
+            raise StoreError(f"the record of execution {self._identity.id} was removed while it ran")
+        return changed
 
     def step_started(self, step: Step, started: str, *, attempt: int = 1) -> None:
         """Record that a step works, or tries again."""
@@ -141,6 +182,10 @@ class Journal:
             "AttemptCount": attempt,
             "Metadata": {},
         }
+        if step.display_name is not None:
+            body["StepDisplayName"] = step.display_name
+        if step.description is not None:
+            body["StepDescription"] = step.description
         name = f"{self._identity.id}/{step.name}"
         return Write(kind=EXECUTION_STEP, name=name, body=body, parent=self._identity.id)
 

@@ -3,17 +3,17 @@
 import http.client
 import json
 import shutil
-import socket
 import tarfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-from workflows.local.container import Container, tail
+from workflows.local import ports
+from workflows.local.connections import Answer, Connections
+from workflows.local.container import Container
 from workflows.local.images import StandIn
 from workflows.local.objects import Objects
 
@@ -28,13 +28,12 @@ class ModelServerError(WorkflowError):
     """The model's container does not start, or no longer answers."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the container said to one request."""
+class NotReady(ModelServerError):
+    """The container runs, but does not pass /ping; or it has ended before it did."""
 
-    status: int
-    content_type: str
-    body: bytes
+
+class InvocationTimeout(ModelServerError):
+    """The container took longer over a request than it may."""
 
 
 class ModelServer:
@@ -48,6 +47,7 @@ class ModelServer:
         environment: Mapping[str, str],
         objects: Objects,
         folder: Path,
+        log: Path | None = None,
     ) -> None:
         """Unpack the model and start the container; it may not answer yet (see `wait_until_ready`).
 
@@ -57,22 +57,31 @@ class ModelServer:
             environment: of the container.
             objects: where `model_data` is.
             folder: of this container's own; emptied first.
+            log: what it writes is added to this file; without one, to log.txt in the folder.
+
+        Raises:
+            ModelServerError: the model cannot be unpacked.
+            ContainerError: the command does not exist, or cannot be one.
         """
         opt_ml = folder / "opt-ml"
         shutil.rmtree(opt_ml, ignore_errors=True)
         unpack_model(objects.path(model_data), opt_ml / "model", name=model_data)
-        self._port = _free_port()
+        self._port = ports.reserve()
+        self._connections = Connections("127.0.0.1", self._port)
         port = {} if stand_in.docker_image else {"SAGEMAKER_BIND_TO_PORT": str(self._port)}
         container = Container(
             opt_ml=opt_ml,
-            log=folder / "log.txt",
+            log=log or folder / "log.txt",
             argv=(*(stand_in.command or ()), "serve"),
             environment={**environment, **port},
             docker_image=stand_in.docker_image,
             ports={_CONTAINER_PORT: self._port},
         )
-        self._log = container.log
-        self._running = container.start()
+        try:
+            self._running = container.start()
+        except BaseException:
+            ports.release(self._port)
+            raise
         # Its output must be read, or it stops when the pipe is full.
         self._reader = threading.Thread(target=self._running.wait, args=(lambda _: None,), daemon=True)
         self._reader.start()
@@ -92,17 +101,20 @@ class ModelServer:
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             if self._running.exit_code is not None:
-                raise ModelServerError(
+                raise NotReady(
                     f"the model's container ended with exit code {self._running.exit_code}; "
-                    f"its log ends: {tail(self._log, 5) or '(empty)'}"
+                    f"its log ends: {self._running.log_tail(5) or '(empty)'}"
                 )
-            try:
-                if self._request("GET", "/ping", None, {}, timeout_s=2).status == http.client.OK:
-                    return
-            except OSError:
-                pass  # not listening yet
+            if self._passes_ping():
+                return
             time.sleep(_PING_EVERY_S)
-        raise ModelServerError(f"the model's container did not pass /ping within {limit_s:.0f} s")
+        raise NotReady(f"the model's container did not pass /ping within {limit_s:.0f} s")
+
+    def _passes_ping(self) -> bool:
+        try:
+            return self._connections.request("GET", "/ping", None, {}, timeout_s=2).status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False  # not listening yet, or none that speaks HTTP
 
     @property
     def alive(self) -> bool:
@@ -115,17 +127,22 @@ class ModelServer:
         """One request to /invocations.
 
         Raises:
-            ModelServerError: no answer within the time limit, or the connection broke.
+            InvocationTimeout: no answer within the time limit.
+            ModelServerError: the connection broke.
         """
         try:
-            return self._request("POST", "/invocations", body, headers, timeout_s=limit_s)
+            return self._connections.request("POST", "/invocations", body, headers, timeout_s=limit_s)
+        except TimeoutError:
+            raise InvocationTimeout(
+                f"the model's container did not answer: timed out after {limit_s:g} s"
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             raise ModelServerError(f"the model's container did not answer: {error}") from None
 
     def execution_parameters(self) -> dict[str, JSON]:
         """What the container wishes for a batch transform, at GET /execution-parameters; mostly nothing."""
         try:
-            answer = self._request("GET", "/execution-parameters", None, {}, timeout_s=2)
+            answer = self._connections.request("GET", "/execution-parameters", None, {}, timeout_s=2)
             wishes = json.loads(answer.body) if answer.status == http.client.OK else None
         except (OSError, http.client.HTTPException, ValueError):
             return {}
@@ -135,17 +152,8 @@ class ModelServer:
         """End the container."""
         self._running.stop(grace_s=30)
         self._reader.join()
-
-    def _request(
-        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], *, timeout_s: float
-    ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout_s)
-        try:
-            connection.request(method, path, body=body, headers=dict(headers))
-            response = connection.getresponse()
-            return Answer(response.status, response.headers.get("Content-Type", ""), response.read())
-        finally:
-            connection.close()
+        self._connections.close()
+        ports.release(self._port)
 
 
 def unpack_model(archive: Path, folder: Path, *, name: str) -> None:
@@ -168,9 +176,3 @@ def unpack_model(archive: Path, folder: Path, *, name: str) -> None:
         raise ModelServerError(f"{name}: no such model artifact") from None
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ModelServerError(f"{name}: cannot be unpacked: {error}") from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -27,6 +27,16 @@ def new_execution_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_EXECUTION_ID_LENGTH))
 
 
+def execution_id_of(request: str) -> str:
+    """The pipeline execution id that belongs to a request; the same for the same one."""
+    number = int.from_bytes(hashlib.sha256(request.encode("utf-8", "surrogatepass")).digest())
+    digits = ""
+    while len(digits) < _EXECUTION_ID_LENGTH:
+        number, digit = divmod(number, len(_ALPHABET))
+        digits += _ALPHABET[digit]
+    return digits
+
+
 def job_name(execution_id: str, step: str) -> str:
     """pipelines-<execution>-<step>-<10 characters>; the same for the same execution and step."""
     suffix = hashlib.sha256(f"{execution_id}/{step}".encode()).hexdigest()[:10]

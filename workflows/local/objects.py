@@ -3,21 +3,25 @@
 An object appears whole or not at all: it is written beside its place and renamed into it. Objects that a
 finished job made are hard links to its files, and what is lent to a job is hard links to the objects: nobody
 may change either in place. A job that may change its inputs gets copies, or an overlay over the links.
+
+An object whose key ends with '/' marks a folder, as consoles and SDKs make them: no job ever sees it.
 """
 
-import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workflows.definition.errors import WorkflowError
+from workflows.local.file_copies import copy_file, link_or_copy
+from workflows.local.object_keys import leaves_the_tree, to_folder, to_key, to_path
 
 SCHEME = "s3://"
-# Kernels and file systems without copy_file_range, or pairs of them.
-_NO_COPY_RANGE = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
+# How often folders may vanish, because others remove objects, while an object takes its place.
+_ATTEMPTS = 100
 
 
 class ObjectError(WorkflowError):
@@ -48,10 +52,7 @@ def parse(uri: str) -> Location:
     bucket, _, key = uri.removeprefix(SCHEME).partition("/")
     if not uri.startswith(SCHEME) or not bucket:
         raise ObjectError(f"'{uri}' is not of the form s3://bucket/key")
-    # Joined to a path, a key that begins with a slash would lead out of the tree.
-    if key.startswith("/"):
-        raise ObjectError(f"'{uri}': a key cannot begin with '/' on this machine")
-    if {".", ".."} & {bucket, *key.split("/")} or "\0" in uri:
+    if leaves_the_tree(bucket) or leaves_the_tree(key):
         raise ObjectError(f"'{uri}': '.' and '..' cannot be parts of a key on this machine")
     return Location(bucket, key)
 
@@ -71,26 +72,25 @@ class Objects:
     """The objects of one folder."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root  # holds a folder for each bucket
         self._partial = root.parent / "partial"  # on the same file system, so that a rename is atomic
 
     def path(self, uri: str) -> Path:
         """Where an object's file is, or would be; read only."""
         location = parse(uri)
-        return self._root / location.bucket / location.key
+        return self.root / location.bucket / to_path(location.key)
 
     def keys(self, uri: str) -> Iterator[tuple[Location, Path]]:
-        """Every object whose key starts with the given one, sorted by key.
+        """Every object whose key starts with the given one, sorted by key; folder markers are left out.
 
         As on S3, s3://b/train is a prefix of s3://b/train/a and of s3://b/training/a.
         """
         prefix = parse(uri)
-        bucket = self._root / prefix.bucket
-        start = bucket / prefix.key.rpartition("/")[0]
-        found = sorted(files_below(start), key=lambda path: path.relative_to(bucket).as_posix())
-        for path in found:
-            key = path.relative_to(bucket).as_posix()
-            if key.startswith(prefix.key):
+        bucket = self.root / prefix.bucket
+        start = bucket / to_folder(prefix.key)
+        found = sorted((to_key(path.relative_to(bucket)), path) for path in files_below(start))
+        for key, path in found:
+            if key.startswith(prefix.key) and not key.endswith("/"):
                 yield Location(prefix.bucket, key), path
 
     def download(self, uri: str, folder: Path, *, shard: Shard = WHOLE) -> int:
@@ -109,7 +109,7 @@ class Objects:
         size, free = sum(path.stat().st_size for _, path in found), shutil.disk_usage(folder).free
         if size > free:
             raise ObjectError(f"{uri}: {size} bytes do not fit into {folder}, which has {free} left")
-        return _place(found, folder, _copy)
+        return _place(found, folder, copy_file)
 
     def lend(self, uri: str, folder: Path, *, shard: Shard = WHOLE) -> int:
         """The same by hard links: for readers that change nothing, such as an overlay.
@@ -119,7 +119,7 @@ class Objects:
         """
         found = self._under(uri, shard)
         folder.mkdir(parents=True, exist_ok=True)
-        return _place(found, folder, _link_or_copy)
+        return _place(found, folder, link_or_copy)
 
     def _under(self, uri: str, shard: Shard) -> list[tuple[PurePosixPath, Path]]:
         """The objects of a shard: path inside the prefix, and file."""
@@ -152,15 +152,15 @@ class Objects:
 
     def adopt_file(self, path: Path, uri: str) -> None:
         """Store one such file as an object."""
-        with self._staged(uri) as staged:
-            _link_or_copy(path, staged)
+        with self.staged(uri) as staged:
+            link_or_copy(path, staged)
 
     def upload(self, path: Path, uri: str) -> bool:
         """Store a copy of a file that somebody may write to; False, and nothing stored, if that happened."""
         before = path.stat()
         try:
-            with self._staged(uri) as staged:
-                _copy(path, staged)
+            with self.staged(uri) as staged:
+                copy_file(path, staged)
                 if not _same_state(before, path.stat()):
                     raise _ChangedMeanwhile
         except _ChangedMeanwhile:
@@ -190,32 +190,35 @@ class Objects:
                 stored.unlink()
         changed = [(name, path) for name, path in wanted.items() if not _same(path, self.path(name))]
         for name, path in changed:
-            with self._staged(name) as staged:
+            with self.staged(name) as staged:
                 shutil.copy2(path, staged)
         return len(changed)
 
-    def _staged(self, uri: str) -> "_Staged":
+    @contextmanager
+    def staged(self, uri: str) -> Iterator[Path]:
+        """A file to be written, which is the object when the block ends well, and gone when it does not."""
+        target = self.path(uri)
+        with self.scratch() as folder:
+            yield folder / "object"
+            _move(folder / "object", target)
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder on the same file system for what is no object yet; removed with what is left in it."""
         self._partial.mkdir(parents=True, exist_ok=True)
-        return _Staged(self._partial, self.path(uri))
-
-
-class _Staged:
-    """A file that takes its place when the block ends well, and vanishes when it does not."""
-
-    def __init__(self, folder: Path, target: Path) -> None:
-        self._folder = Path(tempfile.mkdtemp(dir=folder))
-        self._target = target
-
-    def __enter__(self) -> Path:
-        return self._folder / "object"
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        folder = Path(tempfile.mkdtemp(dir=self._partial))
         try:
-            if kind is None:
-                self._target.parent.mkdir(parents=True, exist_ok=True)
-                (self._folder / "object").replace(self._target)
+            yield folder
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def move_in(self, file: Path, uri: str) -> None:
+        """Make a finished file, on the same file system, an object.
+
+        Raises:
+            OSError: a part of its key is the name of another object, or it is the beginning of others' keys.
+        """
+        _move(file, self.path(uri))
 
 
 class _ChangedMeanwhile(Exception):
@@ -248,6 +251,19 @@ def relative_to(location: Location, prefix: Location) -> PurePosixPath:
     return PurePosixPath(rest.lstrip("/"))
 
 
+def _move(file: Path, target: Path) -> None:
+    for left in reversed(range(_ATTEMPTS)):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+        except (FileNotFoundError, FileExistsError):
+            # Its folder was empty, and somebody has tidied it away, or it is a file for good.
+            if left == 0 or not file.exists():
+                raise
+        else:
+            return
+
+
 def _same(path: Path, stored: Path) -> bool:
     return stored.is_file() and _same_state(path.stat(), stored.stat())
 
@@ -266,30 +282,3 @@ def _place(
         target.unlink(missing_ok=True)
         put(path, target)
     return len(found)
-
-
-def _link_or_copy(path: Path, target: Path) -> None:
-    try:
-        os.link(path, target)
-    except OSError:
-        # Another file system, one without hard links, or one that allows no more of them.
-        shutil.copy2(path, target)
-
-
-def _copy(path: Path, target: Path) -> None:
-    try:
-        _copy_range(path, target)
-    except OSError as error:
-        if error.errno not in _NO_COPY_RANGE:
-            raise
-        shutil.copyfile(path, target)
-
-
-def _copy_range(path: Path, target: Path) -> None:
-    if not hasattr(os, "copy_file_range"):
-        raise OSError(errno.ENOSYS, "only Linux has it")
-    with path.open("rb") as source, target.open("wb") as copy:
-        left = os.fstat(source.fileno()).st_size
-        # Shares the blocks where the file system can.
-        while left and (done := os.copy_file_range(source.fileno(), copy.fileno(), left)):
-            left -= done

@@ -6,6 +6,7 @@ Record = dict[str, JSON]
 
 PIPELINE = "pipeline"
 PIPELINE_VERSION = "pipeline-version"
+LAST_EXECUTION = "last-execution"  # no resource: which execution of a pipeline version was the last
 EXECUTION = "pipeline-execution"
 EXECUTION_STEP = "pipeline-execution-step"
 STEP_RESULT = "step-result"  # no resource of SageMaker's: what later steps and executions use of a step
@@ -19,3 +20,5 @@ ENDPOINT_CONFIG = "endpoint-config"
 ENDPOINT = "endpoint"
 HYPER_PARAMETER_TUNING_JOB = "hyper-parameter-tuning-job"
 CALLBACK = "callback"
+TAGS = "tags"  # of a resource, by its ARN
+CLIENT_REQUEST = "client-request"  # no resource: the answer to a request, by its ClientRequestToken

@@ -1,5 +1,6 @@
 """What stays when executions go, and what of theirs it needs."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,13 @@ from workflows.local.holdings import Resource, stored_objects
 from workflows.local.mentions import Mentions
 from workflows.local.records import (
     CALLBACK,
+    CLIENT_REQUEST,
     ENDPOINT,
     ENDPOINT_CONFIG,
     EXECUTION,
     EXECUTION_STEP,
     HYPER_PARAMETER_TUNING_JOB,
+    LAST_EXECUTION,
     MODEL,
     MODEL_PACKAGE,
     MODEL_PACKAGE_GROUP,
@@ -21,6 +24,7 @@ from workflows.local.records import (
     PIPELINE_VERSION,
     PROCESSING_JOB,
     STEP_RESULT,
+    TAGS,
     TRAINING_JOB,
     TRANSFORM_JOB,
     Record,
@@ -38,7 +42,7 @@ _NAMED_BY = {
     ENDPOINT_CONFIG: "EndpointConfigName",
 }
 _OF_NO_EXECUTION = (MODEL_PACKAGE, ENDPOINT)
-_WITHOUT_REFERENCES = (MODEL_PACKAGE_GROUP, PIPELINE)
+_WITHOUT_REFERENCES = (MODEL_PACKAGE_GROUP, PIPELINE, LAST_EXECUTION, TAGS, CLIENT_REQUEST)
 # Message, and answer: the field with the execution.
 _MESSAGES = {CALLBACK: "pipelineExecutionArn", CALLBACK_ANSWER: "PipelineExecutionArn"}
 _BY_EXECUTION = (EXECUTION, EXECUTION_STEP, STEP_RESULT)
@@ -83,7 +87,7 @@ def remaining(
     for owner in (*_executions(store, staying), *_others(store, theirs, frozenset(going))):
         mentions.add(*owner)
     for version in store.all(PIPELINE_VERSION):
-        mentions.add_definition(version["PipelineDefinition"])
+        mentions.add_definition(json.loads(str(version["PipelineDefinition"])))
     stored = {uri for execution in staying for uri in stored_objects(store, execution) if uri in objects}
     return Remaining(mentions=mentions, resources=_in_use(resources, mentions), stored=frozenset(stored))
 

@@ -17,12 +17,18 @@ class Selection:
     """Which steps run, and the execution that the others' results are taken from."""
 
     steps: tuple[str, ...]
-    source_arn: str
+    source_arn: str | None = None  # steps that need no others can do without
+
+    @property
+    def source_id(self) -> str | None:
+        """The last part of the source execution's ARN."""
+        return self.source_arn.rpartition("/")[2] if self.source_arn else None
 
     def record(self) -> dict[str, JSON]:
         """SelectiveExecutionConfig."""
         steps: list[JSON] = [{"StepName": step} for step in self.steps]
-        return {"SourcePipelineExecutionArn": self.source_arn, "SelectedSteps": steps}
+        source: dict[str, JSON] = {"SourcePipelineExecutionArn": self.source_arn} if self.source_arn else {}
+        return {**source, "SelectedSteps": steps}
 
 
 def reused_steps(

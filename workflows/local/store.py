@@ -5,7 +5,7 @@ Everything lies under one folder: `records.sqlite`, `s3/` and the folders of run
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
 from workflows.local.objects import Objects
 from workflows.local.records import Record
+from workflows.local.windows import INDEXES, Place, Window
 
 
 class StoreError(WorkflowError):
@@ -61,7 +62,7 @@ class Store:
         with self._connection() as connection:
             # Readers in other processes then never wait for the engine, and it survives a kill.
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(_SCHEMA)
+            connection.executescript(_SCHEMA + INDEXES)
 
     def put(self, kind: str, name: str, body: Mapping[str, JSON], *, parent: str = "") -> None:
         """Create or replace a record; `parent` is what it is listed under."""
@@ -74,21 +75,27 @@ class Store:
     def write(self, *writes: Write) -> bool:
         """Write all of these records, or, where a new one exists already, none; says whether they were."""
         with self._connection() as connection:
-            for write in writes:
-                values = (write.kind, write.name, write.parent, json.dumps(write.body))
-                if connection.execute(_INSERT_NEW if write.new else _UPSERT, values).rowcount == 0:
-                    connection.rollback()
-                    return False
+            if not all(_written(connection, write) for write in writes):
+                connection.rollback()
+                return False
         return True
 
-    def change(self, kind: str, name: str, change: Callable[[Record], Record]) -> Record | None:
-        """Replace a record by what a function makes of it, with nobody in between; None if there is none."""
+    def change(
+        self, kind: str, name: str, change: Callable[[Record], Record], *beside: Write
+    ) -> Record | None:
+        """Replace a record by what a function makes of it, with nobody in between, and write others with it.
+
+        None, and nothing written, if there is no such record, or a new one of the others exists already.
+        """
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             row = connection.execute(_FIND, (kind, name)).fetchone()
             if row is None:
                 return None
             record = change(json.loads(row[0]))
+            if not all(_written(connection, write) for write in beside):
+                connection.rollback()
+                return None
             connection.execute(
                 "UPDATE records SET body = ? WHERE kind = ? AND name = ?", (json.dumps(record), kind, name)
             )
@@ -107,11 +114,30 @@ class Store:
             "SELECT body FROM records WHERE kind = ? AND parent = ? ORDER BY number", (kind, parent)
         )
 
+    def page(self, window: Window) -> list[tuple[Place, Record]]:
+        """A part of the records of a kind, each with its place in the order, where the next page goes on."""
+        query, values = window.select()
+        with self._connection() as connection:
+            rows = connection.execute(query, values).fetchall()
+        return [((key, number), json.loads(body)) for key, number, body in rows]
+
+    def values(self, kind: str, fields: Sequence[str]) -> list[tuple[str, str]]:
+        """Name and some fields, joined by blanks, of every record of a kind; their bodies are not read."""
+        joined = " || ' ' || ".join("coalesce(json_extract(body, ?), '')" for _ in fields)
+        query = f"SELECT name, {joined} FROM records WHERE kind = ?"  # noqa: S608 - nothing but marks
+        with self._connection() as connection:
+            return connection.execute(query, (*(f"$.{field}" for field in fields), kind)).fetchall()
+
     def delete(self, kind: str, name: str) -> bool:
         """Remove a record; says whether there was one."""
         with self._connection() as connection:
             cursor = connection.execute("DELETE FROM records WHERE kind = ? AND name = ?", (kind, name))
             return cursor.rowcount > 0
+
+    def delete_all(self, names: Iterable[tuple[str, str]]) -> None:
+        """Remove all of these records, each by kind and name, or none; some may be gone already."""
+        with self._connection() as connection:
+            connection.executemany("DELETE FROM records WHERE kind = ? AND name = ?", names)
 
     def _rows(self, query: str, values: tuple[str, ...]) -> list[Record]:
         with self._connection() as connection:
@@ -129,3 +155,9 @@ class Store:
             raise StoreError(
                 f"{self._file}: {error}; is the disk full, or the file of another program?"
             ) from error
+
+
+def _written(connection: sqlite3.Connection, write: Write) -> bool:
+    """Write a record; False if it is a new one and exists already."""
+    values = (write.kind, write.name, write.parent, json.dumps(write.body))
+    return connection.execute(_INSERT_NEW if write.new else _UPSERT, values).rowcount > 0

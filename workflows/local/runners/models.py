@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from workflows.definition.model import JSON
 from workflows.local.model_containers import model_of
 from workflows.local.model_resources import endpoint_config_refusals, model_refusals, package_refusals
+from workflows.local.model_versions import next_version
 from workflows.local.records import ENDPOINT_CONFIG, MODEL, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
 from workflows.local.runners.base import Result, Site, StepFailed, Task
 
@@ -26,7 +26,7 @@ def register_model(task: Task, site: Site) -> Result:
     _check(package_refusals(task.request.fields, task.fields.fields, task.fields.where))
     # It may be given as an ARN.
     group = task.request.text("ModelPackageGroupName").rpartition("/")[2]
-    version = 1 + max((_version(entry) for entry in site.records(MODEL_PACKAGE, group)), default=0)
+    version = next_version(site.records(MODEL_PACKAGE, group), site.find(MODEL_PACKAGE_GROUP, group))
     name = f"{group}/{version}"
     arn = site.arn(MODEL_PACKAGE, name)
     description: Record = {
@@ -81,8 +81,3 @@ def _describe_group(group: str, site: Site) -> Record:
         "ModelPackageGroupStatus": "Completed",
         "CreationTime": site.now(),
     }
-
-
-def _version(package: dict[str, JSON]) -> int:
-    version = package["ModelPackageVersion"]
-    return version if isinstance(version, int) else 0

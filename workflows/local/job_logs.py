@@ -1,0 +1,63 @@
+"""Where the logs of jobs are: of those in pipelines, of those outside, and of what tuning jobs start."""
+
+from pathlib import Path
+
+from workflows.local import naming
+from workflows.local.job_kinds import job_folder
+from workflows.local.records import (
+    ENDPOINT,
+    EXECUTION_STEP,
+    HYPER_PARAMETER_TUNING_JOB,
+    TRAINING_JOB,
+)
+from workflows.local.resources import last_part
+from workflows.local.store import Store
+from workflows.local.tuning.job import tuning_job_name
+
+LOG = "log.txt"
+_FIRST_HOST = "algo-1"
+
+
+def log_of(store: Store, record_kind: str, name: str) -> Path:
+    """The log of a job, or of an endpoint's containers; the file need not exist.
+
+    Of a job with several hosts these are the lines of all, each with its host.
+
+    Args:
+        store: where the job is on record.
+        record_kind: of the job, such as "training-job"; or "endpoint".
+        name: of the job.
+    """
+    if record_kind == ENDPOINT:
+        return store.home / "endpoints" / name / LOG
+    return folder_of(store, record_kind, name) / LOG
+
+
+def host_logs(store: Store, record_kind: str, name: str) -> dict[str, Path]:
+    """The log of each host of a job that has begun to write it."""
+    folder = folder_of(store, record_kind, name)
+    several = {path.parent.name: path for path in sorted(folder.glob(f"algo-*/{LOG}"))}
+    one = folder / LOG
+    return several or ({_FIRST_HOST: one} if one.is_file() else {})
+
+
+def folder_of(store: Store, record_kind: str, name: str) -> Path:
+    """The folder of a job; it need not exist."""
+    own = job_folder(store, record_kind, name)
+    if own.is_dir():
+        return own
+    record = store.find(record_kind, name) or {}
+    if record_kind == TRAINING_JOB and "TuningJobArn" in record:
+        return folder_of(store, HYPER_PARAMETER_TUNING_JOB, last_part(record["TuningJobArn"])) / name
+    return _step_folder(store, record_kind, name) or own
+
+
+def _step_folder(store: Store, record_kind: str, name: str) -> Path | None:
+    """The folder of the step that has made a job: its name is made of the execution's and the step's."""
+    execution, _, _ = name.removeprefix("pipelines-").partition("-")
+    for record in store.all(EXECUTION_STEP, parent=execution):
+        step = str(record["StepName"])
+        job = naming.job_name(execution, step)
+        if name == (tuning_job_name(job) if record_kind == HYPER_PARAMETER_TUNING_JOB else job):
+            return store.home / "runs" / execution / step
+    return None

@@ -1,0 +1,50 @@
+"""AWS's JSON protocol: POST /, the operation in X-Amz-Target, one JSON object in and one out."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from botocore.model import OperationModel
+
+from workflows.server.errors import AwsError
+from workflows.server.machine import Machine
+from workflows.server.shapes import Input, Output, read_input, service_model, write_output
+
+Operation = Callable[[Machine, Input], Output]
+
+
+class JsonService:
+    """One service of this protocol."""
+
+    def __init__(self, name: str, operations: Mapping[str, Operation]) -> None:
+        """`name` is botocore's; `operations` those that exist here."""
+        self._model = service_model(name)
+        self.name, self.prefix = name, str(self._model.metadata["targetPrefix"])
+        self._operations = operations
+
+    def handles(self, target: str) -> bool:
+        """Whether a target's operation exists here."""
+        prefix, _, operation = target.partition(".")
+        return prefix == self.prefix and operation in self._operations
+
+    def call(self, machine: Machine, target: str, body: bytes) -> dict[str, object]:
+        """Answer one request.
+
+        Raises:
+            AwsError: the error that AWS would answer.
+        """
+        operation = self._operation(target.partition(".")[2])
+        try:
+            document = json.loads(body or b"{}")
+        except (ValueError, RecursionError):
+            raise AwsError("SerializationException", "The request body is not JSON") from None
+        given = read_input(operation.input_shape, document)
+        return dict(write_output(operation.output_shape, self._operations[operation.name](machine, given)))
+
+    def _operation(self, name: str) -> OperationModel:
+        if name in self._operations:
+            return self._model.operation_model(name)
+        if name in self._model.operation_names:
+            raise AwsError(
+                "NotImplemented", f"{self.name}: {name} is not available on this machine", status=501
+            )
+        raise AwsError("UnknownOperationException", f"{self.name} has no operation '{name}'")

@@ -1,0 +1,1 @@
+"""Amazon S3's protocol over the objects of this machine."""

@@ -1,0 +1,1 @@
+"""SageMaker's own operations, one module for each kind of resource."""
