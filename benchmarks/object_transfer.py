@@ -4,8 +4,8 @@
 
 Prints one line and JSON. The server is a process of its own; its objects, the copies and the client's files
 are in one folder. Before each measurement the system forgets the file that it reads, and each ends when what
-it wrote is on the disk. Every kind is measured in turn, three times; the median counts. The client is boto3 as
-it comes: 10 threads, parts of 8 MB, a CRC32 and, over plain HTTP, a SHA-256 of every part. Beside it stands
+it wrote is on the disk. Every kind is measured in turn, three times; the median counts. The client is boto3
+as it comes: 10 threads, parts of 8 MB, a CRC32 and, over plain HTTP, a SHA-256 of every part. Beside it is
 one stream with neither. The server's memory is the peak of its resident set, before and after.
 """
 
