@@ -277,7 +277,7 @@ def test_the_next_request_on_a_connection_is_not_taken_for_the_rest_of_one(s3, b
 def test_headers_of_any_size_do_no_harm(s3, client, bucket):
     kept = head("PUT", f"/{bucket}/a", "content-length: 1", f"x-amz-meta-a: {'y' * 60_000}")
     assert b"MetadataTooLarge" in talk(s3, kept + b"x")
-    with suppress(ConnectionError):
+    with suppress(OSError):  # it may close the connection before it has read them all
         endless = talk(
             s3, head("PUT", f"/{bucket}/a", "content-length: 1", f"x-amz-meta-a: {'y' * 2_000_000}")
         )
