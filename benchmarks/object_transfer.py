@@ -3,10 +3,13 @@
     python -m benchmarks.object_transfer [GIGABYTES [FOLDER]]
 
 Prints one line and JSON. The server is a process of its own; its objects, the copies and the client's files
-are in one folder. Before each measurement the system forgets the file that it reads, and each ends when what
-it wrote is on the disk. Every kind is measured in turn, three times; the median counts. The client is boto3
-as it comes: 10 threads, parts of 8 MB, a CRC32 and, over plain HTTP, a SHA-256 of every part. Beside it is
-one stream with neither. The server's memory is the peak of its resident set, before and after.
+are in one folder. Before each measurement the system forgets all of them, and what is to be written is not
+there; each ends when it is on the disk. Every kind is measured in turn, three times; the median counts.
+
+The client is boto3 as it comes: 10 threads, parts of 8 MB, a CRC32 and, over plain HTTP, a SHA-256 of every
+part. Beside it stands one stream with neither. Of server and client together the processor's seconds are
+shown, too: where processors are few, they and not the disk are the limit. The server's memory is the peak of
+its resident set, before and after.
 """
 
 import argparse
@@ -21,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
@@ -46,20 +50,21 @@ def fill(path: Path, size: int) -> None:
 
 
 def to_disk(path: Path) -> None:
-    """Wait until a file is on the disk, and have the system forget it."""
+    """Wait until a file is on the disk, if there is one, and have the system forget it."""
+    if not path.exists():
+        return
     with path.open("rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def timed(work: Callable[[], object], *, read: Path, written: Path) -> float:
-    """Seconds until the work is done and on the disk."""
-    to_disk(read)
-    started = time.perf_counter()
-    work()
-    with written.open("rb") as file:
-        os.fsync(file.fileno())
-    return time.perf_counter() - started
+@dataclass(frozen=True)
+class Kind:
+    """One way to bring a file somewhere."""
+
+    work: Callable[[], object]
+    read: Path
+    written: Path
 
 
 @contextmanager
@@ -105,42 +110,63 @@ def stream_down(url: str, target: Path) -> None:
             file.write(piece)
 
 
-def measure(folder: Path, size: int) -> dict[str, float]:
-    """Seconds of each kind, and the server's bytes."""
-    source, copy, back = folder / "source", folder / "copy", folder / "back"
-    fill(source, size)
-    times: dict[str, list[float]] = {}
-    with server(folder / "home") as (url, process):
-        client = boto3.client(
-            "s3",
-            endpoint_url=url,
-            region_name="us-east-1",
-            aws_access_key_id="none",
-            aws_secret_access_key="none",
-            config=Config(s3={"addressing_style": "path"}),
-        )
-        client.create_bucket(Bucket="bench")
-        stored = folder / "home" / "s3" / "bench" / _KEY
-        kinds: dict[str, tuple[Callable[[], object], Path, Path]] = {
-            "cp": (lambda: subprocess.run(["cp", str(source), str(copy)], check=True), source, copy),
-            "upload": (lambda: client.upload_file(str(source), "bench", _KEY), source, stored),
-            "download": (lambda: client.download_file("bench", _KEY, str(back)), stored, back),
-            "stream up": (lambda: stream_up(url, source), source, stored),
-            "stream down": (lambda: stream_down(url, back), stored, back),
-        }
-        idle = peak_bytes(process)
-        for _ in range(_ROUNDS):
-            for name, (work, read, written) in kinds.items():
-                copy.unlink(missing_ok=True)
-                back.unlink(missing_ok=True)
-                times.setdefault(name, []).append(timed(work, read=read, written=written))
-                if written != copy and not filecmp.cmp(source, written, shallow=False):
-                    sys.exit(f"{name}: {written} is not {source}")
-        peak = peak_bytes(process)
-    return {name: statistics.median(each) for name, each in times.items()} | {
-        "idle_bytes": idle,
-        "peak_bytes": peak,
+def kinds_of(folder: Path, url: str) -> dict[str, Kind]:
+    """What is measured, with a server at `url` whose home is in the folder."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+        config=Config(s3={"addressing_style": "path"}),
+    )
+    client.create_bucket(Bucket="bench")
+    source, copy, back = (folder / name for name in ("source", "copy", "back"))
+    stored = folder / "home" / "s3" / "bench" / _KEY
+    return {
+        "cp": Kind(lambda: subprocess.run(["cp", str(source), str(copy)], check=True), source, copy),
+        "upload": Kind(lambda: client.upload_file(str(source), "bench", _KEY), source, stored),
+        "download": Kind(lambda: client.download_file("bench", _KEY, str(back)), stored, back),
+        "stream up": Kind(lambda: stream_up(url, source), source, stored),
+        "stream down": Kind(lambda: stream_down(url, back), stored, back),
     }
+
+
+def timed(kind: Kind, process: int) -> tuple[float, float]:
+    """Seconds until the work is done and on the disk; seconds of processors, the server's included."""
+    kind.written.unlink(missing_ok=True)
+    before, started = processor_seconds(process), time.perf_counter()
+    kind.work()
+    with kind.written.open("rb") as file:
+        os.fsync(file.fileno())
+    return time.perf_counter() - started, processor_seconds(process) - before
+
+
+def processor_seconds(process: int) -> float:
+    """What a process, this one and its children have used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    ticks = sum(int(fields[index]) for index in (11, 12))  # utime and stime
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(os.times()[:4])
+
+
+def measure(folder: Path, size: int) -> dict[str, dict[str, float]]:
+    """Medians of each kind, and the server's bytes."""
+    fill(folder / "source", size)
+    found: dict[str, list[tuple[float, float]]] = {}
+    with server(folder / "home") as (url, process):
+        kinds = kinds_of(folder, url)
+        idle = peak_bytes(process)
+        for name, kind in [*kinds.items()] * _ROUNDS:
+            for path in {path for each in kinds.values() for path in (each.read, each.written)}:
+                to_disk(path)
+            found.setdefault(name, []).append(timed(kind, process))
+            if not filecmp.cmp(kind.read, kind.written, shallow=False):
+                sys.exit(f"{name}: {kind.written} is not {kind.read}")
+        memory = {"idle_bytes": idle, "peak_bytes": peak_bytes(process)}
+    return {
+        name: dict(zip(("s", "processor_s"), map(statistics.median, zip(*each, strict=True)), strict=True))
+        for name, each in found.items()
+    } | {"server": memory}
 
 
 def main() -> None:
@@ -158,16 +184,18 @@ def main() -> None:
     size = int(given.gigabytes * 10**9)
     with tempfile.TemporaryDirectory(prefix="transfer-", dir=given.folder) as name:
         found = measure(Path(name), size)
-    plain = found["cp"]
-    shares = ", ".join(
-        f"{name} {size / seconds / 10**6:.0f} MB/s ({plain / seconds:.0%} of cp)"
-        for name, seconds in found.items()
-        if not name.endswith("bytes")
+    memory = found.pop("server")
+    plain = found["cp"]["s"]
+    shown = ", ".join(
+        f"{name} {size / each['s'] / 10**6:.0f} MB/s = {plain / each['s']:.0%} ({each['processor_s']:.1f} s)"
+        for name, each in found.items()
     )
+    grown = " to ".join(f"{memory[name] / 2**20:.0f}" for name in ("idle_bytes", "peak_bytes"))
     print(
-        f"{size / 10**9:.2f} GB: {shares}; the server's memory peaks at {found['peak_bytes'] / 2**20:.0f} MiB"
+        f"{size / 10**9:.2f} GB, share of cp and seconds of {os.cpu_count()} processors: {shown}; "
+        f"the server's memory: {grown} MiB"
     )
-    print(json.dumps({"size_bytes": size, **found}))
+    print(json.dumps({"size_bytes": size, **found, "server": memory}))
 
 
 if __name__ == "__main__":

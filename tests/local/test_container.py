@@ -101,8 +101,10 @@ def test_the_job_gets_nothing_on_standard_input_and_no_blocked_or_ignored_signal
     code, lines = run(make(tmp_path, "sh", "-c", "cat; yes | head -1; cat /proc/self/status"))
     assert (code, lines[0]) == (0, "y")
     status = dict(line.split(":\t") for line in lines[1:] if ":\t" in line)
-    assert int(status["SigBlk"], 16) == 0
-    assert int(status["SigIgn"], 16) == 0
+    # glibc keeps signals 32 and 33 for itself: no program can change what it inherits of them.
+    kept = 1 << 31 | 1 << 32
+    assert int(status["SigBlk"], 16) & ~kept == 0
+    assert int(status["SigIgn"], 16) & ~kept == 0
 
 
 @pytest.mark.skipif(not namespaces_work(), reason="this machine allows no namespaces")

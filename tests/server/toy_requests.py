@@ -115,6 +115,12 @@ def endpoint_config(name, model_name, **more):
     return {"EndpointConfigName": name, "ProductionVariants": [variant], **more}
 
 
+def lacking(client, operation, answer):
+    """The members that the service promises of an answer, and that this one does not have."""
+    promised = client.meta.service_model.operation_model(operation).output_shape.required_members
+    return set(promised) - answer.keys()
+
+
 def eventually(get, wanted, *, limit_s=20):
     """Asks until an answer is `wanted`; returns it, or the last one."""
     deadline = time.monotonic() + limit_s

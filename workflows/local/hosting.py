@@ -162,9 +162,7 @@ class Hosts:
         for _ in range(_TRIES):
             wanted = deployment_of(self._store, endpoint)
             if variant not in (None, wanted.variant):
-                raise UnknownVariant(
-                    f"endpoint '{endpoint}' has no variant '{variant}', but {wanted.variant}"
-                )
+                raise UnknownVariant(f"endpoint '{endpoint}' has no variant '{variant}'")
             with self._state:
                 host = self._answering(wanted)
                 if host is not None:

@@ -15,7 +15,6 @@ from workflows.local.store import Store
 from workflows.local.tuning.job import tuning_job_name
 
 LOG = "log.txt"
-_FIRST_HOST = "algo-1"
 
 
 def log_of(store: Store, record_kind: str, name: str) -> Path:
@@ -33,16 +32,11 @@ def log_of(store: Store, record_kind: str, name: str) -> Path:
     return folder_of(store, record_kind, name) / LOG
 
 
-def host_logs(store: Store, record_kind: str, name: str) -> dict[str, Path]:
-    """The log of each host of a job that has begun to write it."""
-    folder = folder_of(store, record_kind, name)
-    several = {path.parent.name: path for path in sorted(folder.glob(f"algo-*/{LOG}"))}
-    one = folder / LOG
-    return several or ({_FIRST_HOST: one} if one.is_file() else {})
-
-
 def folder_of(store: Store, record_kind: str, name: str) -> Path:
-    """The folder of a job; it need not exist."""
+    """The folder of a job that is or was on record; it need not exist.
+
+    A job with several hosts has a folder for each in it, with a log of its own.
+    """
     own = job_folder(store, record_kind, name)
     if own.is_dir():
         return own

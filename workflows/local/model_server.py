@@ -21,6 +21,8 @@ from workflows.local.objects import Objects
 START_LIMIT_S = 240
 INVOCATION_LIMIT_S = 60
 _PING_EVERY_S = 0.1
+# What a container that has ended wrote is in its log by then.
+_LOG_LIMIT_S = 5
 _CONTAINER_PORT = 8080
 
 
@@ -101,6 +103,7 @@ class ModelServer:
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
             if self._running.exit_code is not None:
+                self._reader.join(_LOG_LIMIT_S)
                 raise NotReady(
                     f"the model's container ended with exit code {self._running.exit_code}; "
                     f"its log ends: {self._running.log_tail(5) or '(empty)'}"

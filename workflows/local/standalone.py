@@ -154,6 +154,8 @@ class StandaloneJob:
     def _record(self, kind: str, name: str, record: Record) -> None:
         """Take down how far a job is: this one, or a training job that a tuning job has made."""
         if (kind, name) != (self.kind.record, self.name):
+            if self._stopped.is_set() and record.get("TrainingJobStatus") == STOPPED:
+                record.pop("FailureReason", None)
             self._store.put(kind, name, record)
             return
 

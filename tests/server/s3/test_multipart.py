@@ -2,10 +2,15 @@ import base64
 import hashlib
 import io
 import os
+from contextlib import closing
 
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
+
+from tests.server.s3.conftest import ACCOUNT, REGION, make_client
+from workflows.server.listen import beside
+from workflows.server.s3.app import S3
 
 MIB = 2**20
 SMALL_PARTS = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB, max_concurrency=4)
@@ -233,3 +238,15 @@ def test_a_checksum_of_the_whole_content_is_verified(client, bucket):
     assert failure(finish, client, upload, parts, ChecksumCRC32="AAAAAA==", **named)["Code"] == "BadDigest"
     # The check value of CRC-32: cbf43926.
     assert finish(client, upload, parts, ChecksumCRC32="y/Q5Jg==", **named)["ChecksumCRC32"] == "y/Q5Jg=="
+
+
+def test_another_server_of_the_same_machine_goes_on_with_an_upload(client, bucket, s3):
+    upload = start(client, bucket, Metadata={"of": "first server"})
+    one, two = os.urandom(5 * MIB), b"two"
+    parts = [send(client, upload, 1, one)]
+    with beside(S3(s3.objects, region=REGION, account=ACCOUNT)) as url, closing(make_client(url)) as other:
+        parts.append(send(other, upload, 2, two))
+        finish(other, upload, parts)
+        assert other.head_object(Bucket=bucket, Key="a")["Metadata"] == {"of": "first server"}
+    assert read(client, bucket) == one + two
+    assert s3.leftovers() == []

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 from datetime import UTC, datetime, timedelta
@@ -145,6 +146,21 @@ def test_conditions_of_writers(client, bucket):
         failure(client.put_object, Bucket=bucket, Key="none", Body=b"", IfMatch=first)["Code"] == "NoSuchKey"
     )
     assert client.get_object(Bucket=bucket, Key="a")["Body"].read() == b"3"
+
+
+def test_an_object_that_cannot_take_its_place_leaves_the_one_that_is_there(client, bucket, s3, monkeypatch):
+    client.put_object(Bucket=bucket, Key="a", Body=b"before", Metadata={"of": "before"})
+
+    def refuse(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", refuse)
+        error = failure(client.put_object, Bucket=bucket, Key="a", Body=b"after")
+    assert (error["Code"], "Input/output error" in error["Message"]) == ("InternalError", True)
+    answer = client.get_object(Bucket=bucket, Key="a")
+    assert (answer["Body"].read(), answer["Metadata"]) == (b"before", {"of": "before"})
+    assert s3.leftovers() == []
 
 
 def test_deleting_is_forgiving_and_leaves_no_folders(client, bucket, s3):

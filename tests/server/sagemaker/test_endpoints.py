@@ -5,7 +5,7 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.server.toy_requests import endpoint_config, eventually, model, put_model
+from tests.server.toy_requests import endpoint_config, eventually, lacking, model, put_model
 from workflows.local.job_logs import log_of
 from workflows.local.records import ENDPOINT
 from workflows.server.sagemaker.endpoint_changes import settle
@@ -62,6 +62,7 @@ def test_an_endpoint_comes_into_service_answers_and_goes(cloud, sagemaker, runti
     sagemaker.get_waiter("endpoint_in_service").wait(**BIRDS, WaiterConfig=QUICK)
     described = sagemaker.describe_endpoint(**BIRDS)
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "config-1")
+    assert lacking(sagemaker, "DescribeEndpoint", described) == set()
     (variant,) = described["ProductionVariants"]
     assert (variant["VariantName"], variant["CurrentWeight"], variant["DesiredInstanceCount"]) == (
         "AllTraffic",
@@ -186,6 +187,28 @@ def test_an_endpoint_that_is_changing_is_not_changed(cloud, sagemaker):
         "ValidationException",
         f'Cannot create already existing endpoint "{ARN}:endpoint/birds".',
     )
+
+
+def test_an_endpoint_says_that_nothing_is_captured_and_what_its_present_configuration_has(cloud, sagemaker):
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 50,
+        "DestinationS3Uri": "s3://toys/capture",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    output = {"OutputConfig": {"S3OutputPath": "s3://toys/answers"}}
+    more = {"DataCaptureConfig": capture, "AsyncInferenceConfig": output}
+    configure(cloud, sagemaker, "config-1", "cardinal", **more)
+    sagemaker.create_endpoint(EndpointConfigName="config-1", **BIRDS)
+    sagemaker.get_waiter("endpoint_in_service").wait(**BIRDS, WaiterConfig=QUICK)
+    described = sagemaker.describe_endpoint(**BIRDS)
+    assert described["AsyncInferenceConfig"] == output
+    assert described["DataCaptureConfig"]["CaptureStatus"] == "Stopped"
+    configure(cloud, sagemaker, "config-2", "blue jay")
+    sagemaker.update_endpoint(EndpointConfigName="config-2", **BIRDS)
+    sagemaker.get_waiter("endpoint_in_service").wait(**BIRDS, WaiterConfig=QUICK)
+    described = sagemaker.describe_endpoint(**BIRDS)
+    assert ("AsyncInferenceConfig" in described, "DataCaptureConfig" in described) == (False, False)
 
 
 def test_weights_and_capacities_are_noted(cloud, sagemaker):

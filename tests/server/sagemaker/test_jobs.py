@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from tests.server.toy_requests import (
     TRAINER,
     eventually,
+    lacking,
     model,
     processing,
     put,
@@ -23,7 +24,7 @@ from workflows.local.executor import Place
 from workflows.local.images import ImageTable
 from workflows.local.job_control import settle
 from workflows.local.job_kinds import TRAINING
-from workflows.local.job_logs import host_logs, log_of
+from workflows.local.job_logs import LOG, folder_of, log_of
 from workflows.local.records import HYPER_PARAMETER_TUNING_JOB, PROCESSING_JOB, TRAINING_JOB
 from workflows.local.standalone import StandaloneJob
 
@@ -87,9 +88,33 @@ def test_a_training_job_trains_and_says_how_it_went(cloud, sagemaker):
     assert job["HyperParameters"] == {"map": "0.25,0.75"}
     assert job["ModelArtifacts"]["S3ModelArtifacts"] == "s3://toys/out/birds-1/output/model.tar.gz"
     assert archive(cloud.store, job["ModelArtifacts"]["S3ModelArtifacts"])["model.txt"] == "cardinal"
+    assert lacking(sagemaker, "DescribeTrainingJob", job) == set()
     tags = sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
     assert tags == [{"Key": "team", "Value": "birds"}]
     assert "validation mAP=(0.75)" in log_of(cloud.store, TRAINING_JOB, "birds-1").read_text()
+
+
+def test_a_job_is_described_with_what_its_request_left_out(sagemaker):
+    request = training("plain")
+    del request["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataDistributionType"]
+    del request["StoppingCondition"]
+    sagemaker.create_training_job(**request)
+    job = sagemaker.describe_training_job(TrainingJobName="plain")
+    # SDK v2 reads these without asking whether they are there.
+    assert job["OutputDataConfig"] == {
+        "S3OutputPath": "s3://toys/out",
+        "KmsKeyId": "",
+        "CompressionType": "GZIP",
+    }
+    assert (job["EnableNetworkIsolation"], job["EnableManagedSpotTraining"]) == (False, False)
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
+    (channel,) = job["InputDataConfig"]
+    assert (channel["CompressionType"], channel["RecordWrapperType"]) == ("None", "None")
+    assert channel["DataSource"]["S3DataSource"]["S3DataDistributionType"] == "FullyReplicated"
+    # As with a built-in algorithm: what it publishes comes with its image.
+    (metric,) = job["AlgorithmSpecification"]["MetricDefinitions"]
+    assert metric["Name"] == "validation:mAP"
+    wait(sagemaker, "training_job_completed_or_stopped", TrainingJobName="plain")
 
 
 def test_a_training_job_that_fails_says_why(sagemaker):
@@ -107,6 +132,7 @@ def test_a_processing_job_stores_its_outputs(cloud, sagemaker):
     wait(sagemaker, "processing_job_completed_or_stopped", ProcessingJobName="count")
     job = sagemaker.describe_processing_job(ProcessingJobName="count")
     assert (job["ProcessingJobStatus"], job["ExitMessage"]) == ("Completed", "fine")
+    assert lacking(sagemaker, "DescribeProcessingJob", job) == set()
     assert job["ProcessingEndTime"] >= job["ProcessingStartTime"] >= job["CreationTime"]
     assert cloud.store.objects.read("s3://toys/count/x") == b"wren\n"
 
@@ -118,10 +144,11 @@ def test_a_processing_job_on_two_hosts_has_a_log_for_each(cloud, sagemaker):
     request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 2
     sagemaker.create_processing_job(**request)
     wait(sagemaker, "processing_job_completed_or_stopped", ProcessingJobName="pair")
-    logs = host_logs(cloud.store, PROCESSING_JOB, "pair")
-    assert sorted(logs) == ["algo-1", "algo-2"]
     joint = log_of(cloud.store, PROCESSING_JOB, "pair").read_text()
-    assert [f"[{host}] {path.read_text().strip()}" in joint for host, path in logs.items()] == [True, True]
+    for host in ("algo-1", "algo-2"):
+        own = (folder_of(cloud.store, PROCESSING_JOB, "pair") / host / LOG).read_text().strip()
+        assert host in own
+        assert f"[{host}] {own}" in joint
 
 
 def test_a_transform_job_stores_an_answer_for_each_object(cloud, sagemaker):
@@ -131,6 +158,7 @@ def test_a_transform_job_stores_an_answer_for_each_object(cloud, sagemaker):
     wait(sagemaker, "transform_job_completed_or_stopped", TransformJobName="score")
     assert cloud.store.objects.read("s3://toys/score/1.out") == b"cardinal says hello"
     job = sagemaker.describe_transform_job(TransformJobName="score")
+    assert lacking(sagemaker, "DescribeTransformJob", job) == set()
     assert (job["TransformJobStatus"], job["ModelName"]) == ("Completed", "cardinals")
 
 
@@ -143,6 +171,7 @@ def test_a_tuning_job_trains_with_several_combinations(cloud, sagemaker):
 
     assert eventually(status, "Completed") == "Completed"
     job = sagemaker.describe_hyper_parameter_tuning_job(**name)
+    assert lacking(sagemaker, "DescribeHyperParameterTuningJob", job) == set()
     assert job["TrainingJobStatusCounters"]["Completed"] == 3
     jobs = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(
         **name, SortBy="FinalObjectiveMetricValue", SortOrder="Descending"

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.server.toy_requests import TRAINER
+from tests.server.toy_requests import TRAINER, lacking
 
 ARN = "arn:aws:sagemaker:eu-west-1:123456789012"
 URL = "s3://toys/models/model.tar.gz"
@@ -43,6 +43,7 @@ def test_a_group_is_made_described_listed_and_deleted(sagemaker):
         described = sagemaker.describe_model_package_group(ModelPackageGroupName=name)
         assert described["ModelPackageGroupArn"] == arn
         assert described["ModelPackageGroupDescription"] == "All birds"
+    assert lacking(sagemaker, "DescribeModelPackageGroup", described) == set()
     assert described["ModelPackageGroupStatus"] == "Completed"
     assert described["CreatedBy"]["IamIdentity"]["Arn"].startswith("arn:aws:sts::123456789012:")
     assert refused(sagemaker.create_model_package_group, ModelPackageGroupName="birds") == (
@@ -80,6 +81,8 @@ def test_a_version_has_what_it_was_registered_with(sagemaker):
     )
     assert arn == f"{ARN}:model-package/birds/1"
     described = sagemaker.describe_model_package(ModelPackageName=arn)
+    # Versions have no name of their own, whatever the service model says.
+    assert lacking(sagemaker, "DescribeModelPackage", described) == {"ModelPackageName"}
     assert (described["ModelPackageGroupName"], described["ModelPackageVersion"]) == ("birds", 1)
     assert (described["ModelPackageStatus"], described["ModelApprovalStatus"]) == (
         "Completed",

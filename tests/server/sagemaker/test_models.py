@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.server.toy_requests import TRAINER, endpoint_config, model, put_model
+from tests.server.toy_requests import TRAINER, endpoint_config, lacking, model, put_model
 from tests.toys import REGISTRY
 from workflows.local.records import MODEL, PIPELINE, TRAINING_JOB
 
@@ -35,6 +35,7 @@ def test_a_model_is_made_described_listed_and_deleted(sagemaker):
     made = sagemaker.create_model(**request, Tags=[{"Key": "team", "Value": "birds"}])
     assert made["ModelArn"] == f"{ARN}:model/wrens"
     described = sagemaker.describe_model(ModelName="wrens")
+    assert lacking(sagemaker, "DescribeModel", described) == set()
     assert described["PrimaryContainer"] == request["PrimaryContainer"]
     (listed,) = sagemaker.list_models(NameContains="wren")["Models"]
     assert listed == {key: described[key] for key in ("ModelName", "ModelArn", "CreationTime")}
@@ -107,6 +108,7 @@ def test_an_endpoint_configuration_is_made_described_listed_and_deleted(cloud, s
     made = sagemaker.create_endpoint_config(**request)
     assert made["EndpointConfigArn"] == f"{ARN}:endpoint-config/config-1"
     described = sagemaker.describe_endpoint_config(EndpointConfigName="config-1")
+    assert lacking(sagemaker, "DescribeEndpointConfig", described) == set()
     assert described["ProductionVariants"] == request["ProductionVariants"]
     assert described["DataCaptureConfig"] == CAPTURE
     assert refused(sagemaker.create_endpoint_config, **request) == (

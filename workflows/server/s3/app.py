@@ -69,13 +69,13 @@ class S3:
         """Answer one request."""
         body = _Body(scope, receive)
         request = Request(scope, body.receive)
-        names = {"x-amz-request-id": secrets.token_hex(8).upper(), "x-amz-id-2": secrets.token_urlsafe(42)}
+        ids = {"x-amz-request-id": secrets.token_hex(8).upper(), "x-amz-id-2": secrets.token_urlsafe(42)}
         try:
             response = await self._answer(request)
         except AwsError as error:
-            response = _error(error, _place(scope), names)
+            response = _error(error, scope["path"], ids)
             await body.drain()
-        response.headers.update(names)
+        response.headers.update(ids)
         if body.is_left:
             # What a client still sends, or does not send after all, must not be taken for its next request.
             response.headers["connection"] = "close"
@@ -119,10 +119,12 @@ class _Body:
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         headers = Headers(scope=scope)
-        self._size = headers.get("content-length", "0")
+        size = headers.get("content-length", "0")
+        # Not longer than a number that is worth reading.
+        self._is_short = size.isdigit() and len(size) < len(str(2**63)) and int(size) <= _DRAINED
         self._is_awaited = "expect" in headers
         self._receive = receive
-        self.is_left = self._size != "0" or "transfer-encoding" in headers
+        self.is_left = size != "0" or "transfer-encoding" in headers
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -131,9 +133,7 @@ class _Body:
 
     async def drain(self) -> None:
         """Read the rest of a short body, unless its sender waits for a word before sending it."""
-        if self._is_awaited or not self._size.isdigit() or int(self._size) > _DRAINED:
-            return
-        while self.is_left:
+        while self.is_left and self._is_short and not self._is_awaited:
             await self.receive()
 
 
@@ -179,19 +179,14 @@ def _of_the_disk(error: OSError) -> AwsError:
     return s3_error("InternalError", f"The disk of this machine: {error.strerror}")
 
 
-def _place(scope: Scope) -> str:
-    """What a request was about, as errors say it."""
-    return str(scope["path"])
-
-
-def _error(error: AwsError, place: str, names: dict[str, str]) -> Response:
+def _error(error: AwsError, place: str, ids: dict[str, str]) -> Response:
     content = {
         "Code": error.code,
         "Message": error.message,
         **error.fields,
         "Resource": place,
-        "RequestId": names["x-amz-request-id"],
-        "HostId": names["x-amz-id-2"],
+        "RequestId": ids["x-amz-request-id"],
+        "HostId": ids["x-amz-id-2"],
     }
     body = DECLARATION + element(
         "Error", (element(name, [escape(str(text))]) for name, text in content.items())

@@ -154,13 +154,13 @@ def _deployed(machine: Machine, given: Input) -> Record:
         container = deployments.container_of_config(machine.store, config)
     except WorkflowError as error:
         raise validation(f"{error}") from None
-    kept = ("AsyncInferenceConfig", "DataCaptureConfig")
+    variants = objects_of(config["ProductionVariants"])
     return {
         "EndpointConfigName": name,
-        "ProductionVariants": [
-            _variant(entry, container) for entry in objects_of(config["ProductionVariants"])
-        ],
-        **{key: config[key] for key in kept if key in config},
+        "ProductionVariants": [_variant(entry, container) for entry in variants],
+        # None where there is none: an update takes away what the former configuration had.
+        "AsyncInferenceConfig": config.get("AsyncInferenceConfig"),
+        "DataCaptureConfig": _capture(config.get("DataCaptureConfig")),
         deployments.SERVED: served(container),
     }
 
@@ -179,6 +179,14 @@ def _variant(configured: Record, container: Request) -> JSON:
     if "ServerlessConfig" in configured:
         variant["CurrentServerlessConfig"] = configured["ServerlessConfig"]
     return variant
+
+
+def _capture(configured: JSON) -> JSON:
+    """DataCaptureConfigSummary: nothing is captured here, and that is what it says."""
+    if not isinstance(configured, dict):
+        return None
+    percentage = configured.get("InitialSamplingPercentage")
+    return {**configured, "CaptureStatus": "Stopped", "CurrentSamplingPercentage": percentage, "KmsKeyId": ""}
 
 
 def _weighed(variant: Record, wanted: Record) -> JSON:

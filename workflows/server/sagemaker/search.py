@@ -15,12 +15,11 @@ from workflows.local.records import (
     Record,
 )
 from workflows.local.resources import objects_of
-from workflows.local.store import Store
 from workflows.server.errors import validation
 from workflows.server.json_protocol import Operation
 from workflows.server.machine import Machine
 from workflows.server.paging import page
-from workflows.server.sagemaker.tags import tags_of
+from workflows.server.sagemaker.tags import all_tags
 from workflows.server.shapes import Input, Output
 
 _METRICS = "Metrics."
@@ -56,7 +55,11 @@ def search(machine: Machine, given: Input) -> Output:
         raise validation(f"Search: {resource} is not available on this machine; it can search {known}")
     expression = given.get("SearchExpression")
     wanted = _condition(expression) if isinstance(expression, dict) else _everything
-    records = [_with_tags(machine.store, record, searched) for record in machine.store.all(searched.kind)]
+    tags = all_tags(machine.store)
+    records: list[Record] = [
+        {**record, "Tags": list[JSON](tags(str(record[searched.arn]), record))}
+        for record in machine.store.all(searched.kind)
+    ]
     # Nothing is shared by other accounts.
     is_own = given.get("CrossAccountFilterOption") != "CrossAccount"
     found = [record for record in records if is_own and wanted(record)]
@@ -76,11 +79,6 @@ Condition = Callable[[Record], bool]
 
 def _everything(_record: Record) -> bool:
     return True
-
-
-def _with_tags(store: Store, record: Record, searched: _Searched) -> Record:
-    tags = tags_of(store, str(record[searched.arn]))
-    return {**record, "Tags": list[JSON](tags)}
 
 
 def _condition(expression: Record) -> Condition:

@@ -102,6 +102,14 @@ def tags_of(store: Store, arn: str) -> list[Record]:
     return _current(store.find(TAGS, arn), resource) if resource else []
 
 
+def all_tags(store: Store) -> Callable[[str, Record], list[Record]]:
+    """The same for many resources, which are at hand: ARN and record -> tags."""
+    known: dict[str, Record] = {}
+    for record in store.all(TAGS):
+        known[str(record["ResourceArn"])] = record
+    return lambda arn, resource: _current(known.get(arn), resource)
+
+
 def resource_of(arn: str) -> tuple[str, str]:
     """Kind and name of the record of a resource."""
     kind, _, name = arn.split(":", 5)[-1].partition("/")
@@ -119,7 +127,7 @@ def tags_write(arn: str, resource: Record, given: Input) -> list[Write]:
     tags = _checked(objects_of(given.get("Tags")))
     if len(tags) > _MOST_TAGS:
         raise _too_many(arn, len(tags))
-    return [Write(kind=TAGS, name=arn, body=_record(resource, tags))] if tags else []
+    return [Write(kind=TAGS, name=arn, body=_record(arn, resource, tags))] if tags else []
 
 
 def without_tags(given: Input) -> Record:
@@ -158,8 +166,8 @@ def _current(known: Record | None, resource: Record) -> list[Record]:
     return objects_of(resource.get("Tags"))
 
 
-def _record(resource: Record, tags: Mapping[str, JSON]) -> Record:
-    return {"CreationTime": resource.get("CreationTime"), "Tags": _listed(tags)}
+def _record(arn: str, resource: Record, tags: Mapping[str, JSON]) -> Record:
+    return {"ResourceArn": arn, "CreationTime": resource.get("CreationTime"), "Tags": _listed(tags)}
 
 
 def _listed(tags: Mapping[str, JSON]) -> list[JSON]:
@@ -174,10 +182,8 @@ def _change(
 
     def replace(known: Record) -> Record:
         changed.update(change(_by_key(_current(known, resource))))
-        return _record(resource, changed)
+        return _record(arn, resource, changed)
 
-    store.add(
-        TAGS, arn, _record(resource, {str(tag["Key"]): tag["Value"] for tag in _current(None, resource)})
-    )
+    store.add(TAGS, arn, _record(arn, resource, _by_key(_current(None, resource))))
     store.change(TAGS, arn, replace)
     return changed
