@@ -45,6 +45,12 @@ SETTINGS = (
         default=".workflows",
     ),
     Setting(
+        name="on",
+        text="where commands work: local (this machine) or aws",
+        variables=("WORKFLOWS_ON",),
+        default="local",
+    ),
+    Setting(
         name="region",
         text="AWS region that definitions are compiled for",
         variables=("AWS_REGION", "AWS_DEFAULT_REGION"),

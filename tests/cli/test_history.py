@@ -221,19 +221,23 @@ def test_wrong_use_is_told_in_one_message_and_exits_with_2(workflows, arguments,
     assert "Traceback" not in done.stderr
 
 
-def test_versions_are_listed_with_their_executions(workflows, toys):
+def test_versions_are_listed_with_their_last_executions(workflows, toys):
     first = run(workflows, toys)
     workflows.write("toys.json", pipeline(script="echo finches"))
-    second, third = run(workflows, toys), run(workflows, toys)
+    run(workflows, toys)
+    third = run(workflows, toys)
     rows = [re.split(r"  +", line) for line in workflows("versions", "toys").stdout.splitlines()]
     assert [[row[0], *row[2:]] for row in rows] == [
-        ["VERSION", "STEPS", "EXECUTIONS"],
-        ["1", "3", "1"],
-        ["2", "3", "2"],
+        ["VERSION", "STEPS", "LAST EXECUTION"],
+        ["1", "3", first],
+        ["2", "3", third],
     ]
     listed = workflows.json("versions", "toys")
-    assert [entry["Executions"] for entry in listed] == [[first], [second, third]]
-    assert listed[0]["Steps"] == ["Prepare", "Train", "Register"]
+    assert [entry["LastExecutionPipelineExecutionArn"].rpartition("/")[2] for entry in listed] == [
+        first,
+        third,
+    ]
+    assert [step["Name"] for step in listed[0]["Steps"]] == ["Prepare", "Train", "Register"]
     near = workflows("versions", "toy")
     assert "did you mean 'toys'?" in near.stderr
 

@@ -200,7 +200,7 @@ def test_it_finds_the_version_in_this_machines_registry(environment, tmp_path):
         }
         store.put(MODEL_PACKAGE, f"birds/{version}", record, parent="birds")
     place = Place(region="eu-west-1", account="123456789012", images=ImageTable())
-    with answering(Engine(store=store, place=place)) as app, beside(app) as url:
+    with answering(Engine(store=store, place=place), token="none") as app, beside(app) as url:
         environment.setenv("AWS_ENDPOINT_URL_SAGEMAKER", url)
         assert find()["ModelDataUrl"] == "s3://b/2"
         with pytest.raises(function.NoApprovedModel):

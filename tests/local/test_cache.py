@@ -2,8 +2,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from workflows.definition.cache_key import key_of
+from workflows.definition.differences import differences
 from workflows.definition.model import CachePolicy
-from workflows.local.cache import Hit, Miss, differences, key_of, look_up
+from workflows.local.cache import Hit, Miss, look_up
 from workflows.local.step_results import StepResult
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

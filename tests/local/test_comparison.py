@@ -15,7 +15,8 @@ from tests.toys import (
     register,
     training,
 )
-from workflows.local.comparison import Metric, by_name, compare
+from workflows.definition.differences import by_name
+from workflows.local.comparison import Metric, compare
 from workflows.local.executor import Options
 from workflows.local.faults import Fault
 from workflows.local.records import MODEL_PACKAGE

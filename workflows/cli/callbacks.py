@@ -5,8 +5,11 @@ from datetime import datetime
 
 import click
 
+from workflows.aws import executions
 from workflows.cli.common import json_option, open_store, print_json, print_table
+from workflows.cli.place import connect, on_option
 from workflows.definition.errors import WorkflowError
+from workflows.definition.records import last_part
 from workflows.local import callbacks
 from workflows.local.journal import now
 from workflows.local.records import Record
@@ -17,7 +20,7 @@ _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 @click.command("callbacks")
 @json_option
 def callbacks_command(as_json: bool) -> None:
-    """Messages of Callback steps that nobody has answered, oldest first."""
+    """Messages of Callback steps on this machine that nobody has answered, oldest first."""
     messages = callbacks.pending(open_store())
     if as_json:
         print_json(messages)
@@ -38,23 +41,27 @@ def callbacks_command(as_json: bool) -> None:
     help="The step has succeeded; the value of one of its output parameters. Repeatable.",
 )
 @click.option("--fail", "reason", metavar="REASON", help="The step has failed.")
+@on_option
 @json_option
-def callback_command(token: str, outputs: tuple[str, ...], reason: str | None, as_json: bool) -> None:
+def callback_command(
+    token: str, outputs: tuple[str, ...], reason: str | None, on: str | None, as_json: bool
+) -> None:
     """Answer a Callback step: that it has succeeded, with its outputs, or with --fail that it has not.
 
-    TOKEN is one of `workflows callbacks`.
+    TOKEN is one of `workflows callbacks`; of a pipeline on AWS it is in the message in the step's queue.
     """
     if reason is not None and outputs:
         raise WorkflowError("--output goes with success; leave it out, or --fail")
-    store = open_store()
-    if reason is None:
-        asked = callbacks.succeed(store, token, _values(outputs), now=now())
-    else:
-        asked = callbacks.fail(store, token, reason, now=now())
+    values = _values(outputs)
+    with connect(on) as place:
+        if reason is None:
+            arn = executions.answer_success(place.clients, token, values)
+        else:
+            arn = executions.answer_failure(place.clients, token, reason)
     if as_json:
-        print_json({"PipelineExecutionArn": asked["pipelineExecutionArn"]})
+        print_json({"PipelineExecutionArn": arn})
     else:
-        click.echo(f"{token} {'succeeded' if reason is None else 'failed'}: step {asked['StepName']}")
+        click.echo(f"{token} {'succeeded' if reason is None else 'failed'}: execution {last_part(arn)}")
 
 
 def _values(outputs: Sequence[str]) -> dict[str, str]:

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from workflows.definition.errors import ParameterError, WorkflowError
-from workflows.local.images import ImageTable
-from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
+from workflows.local.records import EXECUTION, Record
 from workflows.local.store import Store
 from workflows.settings import Settings, load
 
@@ -30,17 +29,6 @@ def settings() -> Settings:
 def open_store(chosen: Settings | None = None) -> Store:
     """The state of this machine."""
     return Store((chosen or settings()).home)
-
-
-def image_table(chosen: Settings) -> ImageTable:
-    """What stands in for images, with the user's own entries."""
-    return ImageTable(chosen.images)
-
-
-def stand_in_environment(chosen: Settings) -> dict[str, str]:
-    """Settings that stand-in algorithms read from their environment."""
-    folder = chosen["pretrained_models"]
-    return {"PRETRAINED_MODELS_DIR": str(Path(folder).absolute())} if folder else {}
 
 
 def json_option(command: Command) -> Command:
@@ -111,8 +99,3 @@ def find_execution(store: Store, name: str) -> tuple[str, Record]:
             raise WorkflowError(f"no execution '{name}'; `workflows executions` lists them")
         record = found
     return str(record["PipelineExecutionArn"]).rpartition("/")[2], record
-
-
-def steps_of(store: Store, execution_id: str) -> list[Record]:
-    """The records of an execution's steps, in the order of their start."""
-    return store.all(EXECUTION_STEP, parent=execution_id)

@@ -2,9 +2,9 @@
 
 import click
 
-from workflows.cli.common import json_option, open_store, print_json, print_table
-from workflows.local.deployments import find_endpoint
-from workflows.local.records import ENDPOINT
+from workflows.aws import endpoints
+from workflows.cli.common import json_option, print_json, print_table
+from workflows.cli.place import connect, on_option
 
 
 @click.group("endpoints")
@@ -13,23 +13,29 @@ def endpoints_command() -> None:
 
 
 @endpoints_command.command("list")
+@on_option
 @json_option
-def list_endpoints(as_json: bool) -> None:
-    """Every endpoint of this machine."""
-    records = open_store().all(ENDPOINT)
+def list_endpoints(on: str | None, as_json: bool) -> None:
+    """Every endpoint."""
+    with connect(on) as place:
+        found = list(endpoints.listed(place.clients))
     if as_json:
-        print_json(records)
+        print_json(found)
         return
     keys = ("EndpointName", "EndpointStatus", "EndpointConfigName", "LastModifiedTime")
-    rows = [tuple(str(entry[key]) for key in keys) for entry in records]
+    rows = [tuple(str(entry.get(key, "")) for key in keys) for entry in found]
     print_table(rows, head=("ENDPOINT", "STATUS", "CONFIGURATION", "CHANGED"))
 
 
 @endpoints_command.command("delete")
 @click.argument("name")
-def delete_endpoint(name: str) -> None:
+@on_option
+@json_option
+def delete_endpoint(name: str, on: str | None, as_json: bool) -> None:
     """Delete an endpoint; its model and the registered version stay."""
-    store = open_store()
-    find_endpoint(store, name)
-    store.delete(ENDPOINT, name)
-    click.echo(f"deleted endpoint {name}")
+    with connect(on) as place:
+        endpoints.delete(place.clients, name)
+    if as_json:
+        print_json({"EndpointName": name, "deleted": True})
+    else:
+        click.echo(f"deleted endpoint {name}")

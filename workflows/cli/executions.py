@@ -2,35 +2,37 @@
 
 import click
 
-from workflows.cli.common import (
-    image_table,
-    json_option,
-    open_store,
-    print_json,
-    print_table,
-    say,
-    settings,
-)
-from workflows.cli.summary import engine_runs, print_summary, status_of, summary
+from workflows.aws import executions
+from workflows.aws.errors import NotFound
+from workflows.cli.common import json_option, print_json, print_table, say
+from workflows.cli.place import Connection, connect, on_option
+from workflows.cli.summary import engine_state, print_summary, status_of, summary
 from workflows.cli.values import brief_change
 from workflows.definition.errors import did_you_mean
 from workflows.definition.model import JSON
-from workflows.local.comparison import seconds_between
-from workflows.local.pipelines import UnknownPipeline
-from workflows.local.records import EXECUTION, PIPELINE, Record
-from workflows.local.resources import last_part, objects_of, source_of
-from workflows.local.store import Store
+from workflows.definition.records import Record, at, last_part, objects_of, seconds_between
+
+_LISTED = 20
 
 
 @click.command("executions")
 @click.option("--pipeline", metavar="NAME", help="Only those of this pipeline.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_LISTED,
+    show_default=True,
+    help="How many, the newest first.",
+)
+@on_option
 @json_option
-def executions_command(pipeline: str | None, as_json: bool) -> None:
-    """Executions on this machine, newest first."""
-    store = open_store()
-    if pipeline is not None:
-        check_pipeline(store, pipeline)
-    listed = [_listed(store, record) for record in reversed(store.all(EXECUTION, parent=pipeline))]
+def executions_command(pipeline: str | None, limit: int, on: str | None, as_json: bool) -> None:
+    """Executions, newest first."""
+    with connect(on) as place:
+        if pipeline is not None:
+            check_pipeline(place, pipeline)
+        found = executions.listed(place.clients, pipeline, limit=limit)
+        listed = [_listed(place, str(entry["PipelineExecutionArn"])) for entry in found]
     if as_json:
         print_json(listed)
         return
@@ -38,7 +40,7 @@ def executions_command(pipeline: str | None, as_json: bool) -> None:
         (
             str(entry["execution"]),
             last_part(entry["PipelineArn"]),
-            str(entry["PipelineVersionId"]),
+            str(entry.get("PipelineVersionId", "")),
             status_of(entry),
             str(entry["CreationTime"]),
             _seconds(entry["Seconds"]),
@@ -46,17 +48,20 @@ def executions_command(pipeline: str | None, as_json: bool) -> None:
         for entry in listed
     ]
     print_table(rows, head=("EXECUTION", "PIPELINE", "VERSION", "STATUS", "STARTED", "SECONDS"))
+    if len(listed) == limit:
+        say(f"TIP   these are the newest {limit}; --limit shows more")
     for entry in listed:
         _tell_how_to_go_on(entry)
 
 
 @click.command("show")
 @click.argument("execution", default="latest")
+@on_option
 @json_option
-def show_command(execution: str, as_json: bool) -> None:
+def show_command(execution: str, on: str | None, as_json: bool) -> None:
     """One execution: its steps, metrics, parameters. EXECUTION is an id, an ARN or `latest`."""
-    chosen = settings()
-    document = summary(open_store(chosen), execution, images=image_table(chosen), draw=False)
+    with connect(on) as place:
+        document = summary(place, executions.find(place.clients, execution), draw=False)
     if as_json:
         print_json(document)
         return
@@ -67,7 +72,8 @@ def show_command(execution: str, as_json: bool) -> None:
     for step in steps:
         _explain(step)
     click.echo()
-    click.echo(f"pipeline   {last_part(document['PipelineArn'])} version {document['PipelineVersionId']}")
+    version = f" version {document['PipelineVersionId']}" if "PipelineVersionId" in document else ""
+    click.echo(f"pipeline   {last_part(document['PipelineArn'])}{version}")
     _print_selection(document)
     for parameter in objects_of(document["PipelineParameters"]):
         click.echo(f"parameter  {parameter['Name']} = {parameter['Value']}")
@@ -77,24 +83,25 @@ def show_command(execution: str, as_json: bool) -> None:
     _tell_how_to_go_on(document)
 
 
-def check_pipeline(store: Store, name: str) -> None:
-    """Refuse a pipeline that has never run here.
+def check_pipeline(place: Connection, name: str) -> None:
+    """Refuse a pipeline that is not there.
 
     Raises:
-        UnknownPipeline: with the name that may be meant.
+        NotFound: with the name that may be meant.
     """
-    known = [str(entry["PipelineName"]) for entry in store.all(PIPELINE)]
+    known = [str(entry["PipelineName"]) for entry in executions.pipelines(place.clients)]
     if name not in known:
-        raise UnknownPipeline(f"no pipeline '{name}' has run here{did_you_mean(name, known)}")
+        where = "has run here" if place.is_local else f"is in {place.clients.region}"
+        raise NotFound(f"no pipeline '{name}' {where}{did_you_mean(name, known)}")
 
 
-def _listed(store: Store, record: Record) -> Record:
-    """An execution's record without the ledger, with what a list should tell."""
-    execution_id, runs = last_part(record["PipelineExecutionArn"]), engine_runs(store, record)
-    seconds = seconds_between(record["CreationTime"], record["LastModifiedTime"])
-    entry: Record = {"execution": execution_id, **record, "Seconds": seconds if runs is None else None}
-    del entry["Differences"]
-    return entry if runs is None else {**entry, "EngineRunning": runs}
+def _listed(place: Connection, arn: str) -> Record:
+    """An execution's description, with what a list should tell."""
+    record = executions.describe(place.clients, arn)
+    state = engine_state(place.store, record) if place.store else {}
+    going_on = record["PipelineExecutionStatus"] in executions.GOING_ON
+    seconds = None if going_on else seconds_between(record["CreationTime"], record["LastModifiedTime"])
+    return {"execution": last_part(arn), **record, "Seconds": seconds, **state}
 
 
 def _tell_how_to_go_on(entry: Record) -> None:
@@ -106,13 +113,13 @@ def _tell_how_to_go_on(entry: Record) -> None:
 def _row(step: Record) -> tuple[str, ...]:
     seconds = seconds_between(step["StartTime"], step["EndTime"]) if "EndTime" in step else None
     how = "cache, execution " if "CacheHitResult" in step else "execution "
-    source = source_of(step)
+    source = executions.source_of(step)
     return (
         str(step["StepName"]),
         str(step["StepType"]),
         str(step["StepStatus"]),
         _seconds(seconds),
-        str(step["AttemptCount"]),
+        str(step.get("AttemptCount", "")),
         f"{how}{source}" if source else "",
     )
 
@@ -132,10 +139,12 @@ def _explain(step: Record) -> None:
 
 
 def _print_selection(document: Record) -> None:
-    config = document.get("SelectiveExecutionConfig")
-    if isinstance(config, dict):
-        names = ", ".join(str(entry["StepName"]) for entry in objects_of(config["SelectedSteps"]))
-        arn = config.get("SourcePipelineExecutionArn")
+    names = ", ".join(
+        str(entry["StepName"])
+        for entry in objects_of(at(document, "SelectiveExecutionConfig", "SelectedSteps"))
+    )
+    if names:
+        arn = at(document, "SelectiveExecutionConfig", "SourcePipelineExecutionArn")
         others = f"; other results are those of execution {last_part(arn)}" if arn else ""
         click.echo(f"selected   {names}{others}")
 

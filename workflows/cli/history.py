@@ -1,10 +1,13 @@
 """`workflows diff` and `workflows versions`."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import click
 
+from workflows.aws import executions
+from workflows.aws import pipelines as cloud
 from workflows.cli.common import (
     find_execution,
     json_option,
@@ -13,13 +16,12 @@ from workflows.cli.common import (
     print_table,
 )
 from workflows.cli.executions import check_pipeline
+from workflows.cli.place import Connection, connect, on_option
 from workflows.cli.values import ABSENT, brief, brief_change
+from workflows.definition.differences import Change
 from workflows.definition.model import JSON
-from workflows.local import pipelines
-from workflows.local.cache import Change
+from workflows.definition.records import Record, last_part, objects_of, package_name
 from workflows.local.comparison import Comparison, Metric, Side, StepState, compare
-from workflows.local.records import EXECUTION, Record
-from workflows.local.resources import last_part, package_name
 
 # Rows of one sort in the table of differences; --json has all of them.
 _MOST_ROWS = 20
@@ -57,39 +59,38 @@ def diff_command(before: str, after: str, as_json: bool) -> None:
 
 @click.command("versions")
 @click.argument("pipeline")
+@on_option
 @json_option
-def versions_command(pipeline: str, as_json: bool) -> None:
-    """The versions of a pipeline that have run here, oldest first."""
-    store = open_store()
-    check_pipeline(store, pipeline)
-    executions = store.all(EXECUTION, parent=pipeline)
-    found: list[Record] = []
-    for version in pipelines.versions(store, pipeline):
-        number = version["PipelineVersionId"]
-        definition = pipelines.definition_of(store, pipeline, number if isinstance(number, int) else 1)
-        found.append(
-            {
-                "PipelineVersionId": number,
-                "CreationTime": version["CreationTime"],
-                "Steps": list(definition.steps),
-                "Executions": [
-                    last_part(execution["PipelineExecutionArn"])
-                    for execution in executions
-                    if execution["PipelineVersionId"] == number
-                ],
-            }
-        )
+def versions_command(pipeline: str, on: str | None, as_json: bool) -> None:
+    """The versions of a pipeline, oldest first, with the last execution of each."""
+    with connect(on) as place:
+        check_pipeline(place, pipeline)
+        found = [_version_row(place, pipeline, entry) for entry in cloud.versions(place.clients, pipeline)]
     if as_json:
         print_json(found)
         return
     print_table(
-        [tuple(_cell(entry[key]) for key in entry) for entry in found],
-        head=("VERSION", "CREATED", "STEPS", "EXECUTIONS"),
+        [
+            (
+                str(entry["PipelineVersionId"]),
+                str(entry["CreationTime"]),
+                str(len(objects_of(entry["Steps"]))),
+                last_part(entry.get("LastExecutionPipelineExecutionArn", "")),
+            )
+            for entry in found
+        ],
+        head=("VERSION", "CREATED", "STEPS", "LAST EXECUTION"),
     )
 
 
-def _cell(value: JSON) -> str:
-    return str(len(value)) if isinstance(value, list) else str(value)
+def _version_row(place: Connection, pipeline: str, entry: Record) -> Record:
+    number = entry["PipelineVersionId"]
+    described = cloud.get(place.clients, pipeline, version=number if isinstance(number, int) else 1)
+    document = json.loads(str(described["PipelineDefinition"]))
+    steps: list[JSON] = [
+        {"Name": step["Name"], "Type": step["Type"]} for step in executions.definition_steps(document)
+    ]
+    return {**entry, "Steps": steps}
 
 
 def _side_row(side: Side) -> tuple[str, ...]:

@@ -2,12 +2,10 @@
 
 import click
 
-from workflows.cli.common import json_option, open_store, print_json, print_table
-from workflows.definition.errors import WorkflowError, did_you_mean
-from workflows.local.journal import now
-from workflows.local.records import MODEL_PACKAGE, Record
-from workflows.local.resources import package_name
-from workflows.local.store import Store
+from workflows.aws import registry
+from workflows.cli.common import json_option, print_json, print_table
+from workflows.cli.place import connect, on_option
+from workflows.definition.records import Record, package_name
 
 
 @click.group("models")
@@ -16,26 +14,31 @@ def models_command() -> None:
 
 
 @models_command.command("list")
+@click.argument("group", required=False)
+@on_option
 @json_option
-def list_models(as_json: bool) -> None:
-    """Every version, oldest first."""
-    records = open_store().all(MODEL_PACKAGE)
+def list_models(group: str | None, on: str | None, as_json: bool) -> None:
+    """Every version, oldest first; with GROUP only its own."""
+    with connect(on) as place:
+        found = list(registry.versions(place.clients, group))
     if as_json:
-        print_json(records)
+        print_json(found)
         return
     rows = [
         (_name(entry), str(entry["ModelApprovalStatus"]), str(entry["CreationTime"]), _figures(entry))
-        for entry in records
+        for entry in found
     ]
     print_table(rows, head=("MODEL", "APPROVAL", "REGISTERED", "METRICS"))
 
 
 @models_command.command("show")
 @click.argument("model")
+@on_option
 @json_option
-def show_model(model: str, as_json: bool) -> None:
+def show_model(model: str, on: str | None, as_json: bool) -> None:
     """One version: MODEL is GROUP/VERSION or an ARN."""
-    record = find_model(open_store(), model)
+    with connect(on) as place:
+        record = registry.find(place.clients, model)
     if as_json:
         print_json(record)
         return
@@ -52,45 +55,35 @@ def show_model(model: str, as_json: bool) -> None:
 @models_command.command("approve")
 @click.argument("model")
 @click.option("--reason", help="Kept with the version as its ApprovalDescription.")
-def approve_model(model: str, reason: str | None) -> None:
+@on_option
+@json_option
+def approve_model(model: str, reason: str | None, on: str | None, as_json: bool) -> None:
     """Set a version's approval status to Approved."""
-    _set_status(model, "Approved", reason)
+    _set_status(model, registry.APPROVED, reason, on, as_json=as_json)
 
 
 @models_command.command("reject")
 @click.argument("model")
 @click.option("--reason", help="Kept with the version as its ApprovalDescription.")
-def reject_model(model: str, reason: str | None) -> None:
+@on_option
+@json_option
+def reject_model(model: str, reason: str | None, on: str | None, as_json: bool) -> None:
     """Set a version's approval status to Rejected."""
-    _set_status(model, "Rejected", reason)
+    _set_status(model, registry.REJECTED, reason, on, as_json=as_json)
 
 
-def find_model(store: Store, name: str) -> Record:
-    """A version by GROUP/VERSION or ARN.
-
-    Raises:
-        WorkflowError: there is none.
-    """
-    wanted = package_name(name) if name.startswith("arn:") else name
-    record = store.find(MODEL_PACKAGE, wanted)
-    if record is None:
-        known = [_name(entry) for entry in store.all(MODEL_PACKAGE)]
-        raise WorkflowError(f"no model version '{wanted}'{did_you_mean(wanted, known)}")
-    return record
-
-
-def _set_status(name: str, status: str, reason: str | None) -> None:
-    store = open_store()
-    record = find_model(store, name)
-    changed = {**record, "ModelApprovalStatus": status, "LastModifiedTime": now()}
-    if reason:
-        changed["ApprovalDescription"] = reason
-    store.put(MODEL_PACKAGE, _name(record), changed, parent=str(record["ModelPackageGroupName"]))
-    click.echo(f"{_name(record)} {status}")
+def _set_status(model: str, status: str, reason: str | None, on: str | None, *, as_json: bool) -> None:
+    with connect(on) as place:
+        record = registry.find(place.clients, model)
+        registry.set_status(place.clients, str(record["ModelPackageArn"]), status, reason=reason)
+    if as_json:
+        print_json({"ModelPackageArn": record["ModelPackageArn"], "ModelApprovalStatus": status})
+    else:
+        click.echo(f"{_name(record)} {status}")
 
 
 def _name(record: Record) -> str:
-    return package_name(str(record["ModelPackageArn"]))
+    return package_name(record["ModelPackageArn"])
 
 
 def _figures(record: Record) -> str:

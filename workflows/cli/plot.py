@@ -2,30 +2,25 @@
 
 import click
 
-from workflows.cli.common import (
-    find_execution,
-    image_table,
-    json_option,
-    open_store,
-    print_json,
-    settings,
-    steps_of,
-)
+from workflows.aws import executions
+from workflows.cli.common import json_option, print_json
 from workflows.cli.pictures import draw_pictures
+from workflows.cli.place import connect, on_option
 from workflows.definition.errors import WorkflowError
+from workflows.definition.records import last_part
 
 
 @click.command("plot")
 @click.argument("execution", default="latest")
+@on_option
 @json_option
-def plot_command(execution: str, as_json: bool) -> None:
+def plot_command(execution: str, on: str | None, as_json: bool) -> None:
     """Charts and pictures of an execution: PNG files, whose paths are printed."""
-    chosen = settings()
-    store = open_store(chosen)
-    execution_id, _ = find_execution(store, execution)
-    paths = draw_pictures(store, execution_id, steps_of(store, execution_id), images=image_table(chosen))
+    with connect(on) as place:
+        arn = str(executions.find(place.clients, execution)["PipelineExecutionArn"])
+        paths = draw_pictures(place, arn, executions.steps(place.clients, arn))
     if not paths:
-        raise WorkflowError(f"execution {execution_id} has no metrics and no pictures yet")
+        raise WorkflowError(f"execution {last_part(arn)} has no metrics and no pictures yet")
     if as_json:
         print_json([str(path) for path in paths])
     else:

@@ -1,6 +1,5 @@
 """`workflows predict`."""
 
-import json
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,22 +7,12 @@ from typing import TypedDict
 
 import click
 
-from workflows.cli.common import (
-    image_table,
-    json_option,
-    open_store,
-    print_json,
-    settings,
-    stand_in_environment,
-)
+from workflows.aws import endpoints
+from workflows.cli.common import json_option, print_json
+from workflows.cli.place import Connection, connect, on_option
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-from workflows.local.deployments import container_of
-from workflows.local.hosting import Hosts
-from workflows.local.records import MODEL_PACKAGE
-from workflows.local.store import Store
 
-_OK = 200
 _COLUMNS = 6  # class, score, xmin, ymin, xmax, ymax
 
 Answer = tuple[Path, JSON]  # a picture, and what the endpoint said in JSON
@@ -47,20 +36,24 @@ class _Result(TypedDict):
     help="Show what scores at least this.",
 )
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Where to draw the answer.")
+@on_option
 @json_option
 def predict_command(
-    endpoint: str, pictures: tuple[Path, ...], threshold: float, output: Path | None, as_json: bool
+    endpoint: str,
+    pictures: tuple[Path, ...],
+    threshold: float,
+    output: Path | None,
+    on: str | None,
+    as_json: bool,
 ) -> None:
     """Ask an endpoint about pictures, print what it finds, and draw it into a PNG file."""
-    chosen = settings()
-    store = open_store(chosen)
     for picture in pictures:
         if not picture.is_file():
             raise WorkflowError(f"{picture}: no such file")
-    with Hosts(store, images=image_table(chosen), environment=stand_in_environment(chosen)) as hosts:
-        answers = [(picture, _ask(hosts, endpoint, picture)) for picture in pictures]
-    target = output or store.home / "pictures" / f"{endpoint}-{pictures[0].stem}.png"
-    names = class_names(store, endpoint)
+    with connect(on) as place:
+        names = endpoints.class_names(place.clients, endpoints.get(place.clients, endpoint))
+        answers = [(picture, _ask(place, endpoint, picture)) for picture in pictures]
+    target = output or place.pictures / f"{endpoint}-{pictures[0].stem}.png"
     if all(isinstance(answer, list) for _, answer in answers):
         results = _classified(answers, names, target)
     else:
@@ -116,29 +109,9 @@ def _padded(names: Sequence[str], count: int) -> list[str]:
     return [*names, *(f"class {number}" for number in range(len(names), count))]
 
 
-def class_names(store: Store, endpoint: str) -> list[str]:
-    """The names of an endpoint's classes, from the data report of the version with the same artifact.
-
-    Empty if no version in the registry has it: classes then go by their numbers.
-    """
-    artifact = container_of(store, endpoint).text("ModelDataUrl")
-    for package in reversed(store.all(MODEL_PACKAGE)):
-        properties = package.get("CustomerMetadataProperties")
-        report = properties.get("DataReport") if isinstance(properties, dict) else None
-        if report and artifact in json.dumps(package.get("InferenceSpecification")):
-            names = json.loads(store.objects.read(str(report))).get("class_names", [])
-            return [str(name) for name in names]
-    return []
-
-
-def _ask(hosts: Hosts, endpoint: str, picture: Path) -> JSON:
+def _ask(place: Connection, endpoint: str, picture: Path) -> JSON:
     kind = mimetypes.guess_type(picture.name)[0] or "application/x-image"
-    answer = hosts.invoke(endpoint, picture.read_bytes(), {"Content-Type": kind})
-    if answer.status != _OK:
-        told = answer.body.decode(errors="replace")
-        raise WorkflowError(f"{picture}: the endpoint answered {answer.status}: {told}")
-    document: JSON = json.loads(answer.body)
-    return document
+    return endpoints.ask(place.clients, endpoint, picture, content_type=kind)
 
 
 def _rows(picture: Path, answer: JSON) -> list[list[float]]:

@@ -2,9 +2,9 @@
 
 from collections import Counter
 
+from workflows.aws.executions import source_of
 from workflows.cli.common import say
-from workflows.definition.model import Step
-from workflows.local.attempts import Retry
+from workflows.definition.records import Record, at, seconds_between
 
 # Training logs say too much to show; these lines matter to a person.
 _LOUD = (" WARNING ", " ERROR ", "ERROR ")
@@ -16,29 +16,28 @@ class Progress:
     def __init__(self, *, verbose: bool) -> None:
         """With `verbose`, every line of every job is shown."""
         self._verbose = verbose
-        self._types: dict[str, str] = {}
         self._epochs: Counter[tuple[str, str]] = Counter()
 
-    def step_started(self, step: Step) -> None:
+    def step_started(self, step: Record, step_type: str) -> None:
         """Say that a step begins."""
-        self._types[step.name] = step.type
-        if step.type != "Fail":
-            say(f"* {step.name} ({step.type})")
+        if step_type != "Fail" and not at(step, "SelectiveExecutionResult"):
+            say(f"* {step['StepName']} ({step_type})")
 
-    def step_retried(self, step: Step, retry: Retry) -> None:
-        """Say why a step is tried again, and when."""
-        say(f"* {step.name} failed: {retry.reason}")
-        say(f"* {step.name} attempt {retry.attempt} in {retry.delay_s:g} s")
+    def step_tried_again(self, step: Record) -> None:
+        """Say which try it is."""
+        say(f"* {step['StepName']} failed, attempt {step['AttemptCount']}")
 
-    def step_ended(self, step: Step, *, status: str, seconds: float, note: str) -> None:
+    def step_ended(self, step: Record, step_type: str) -> None:
         """Say how a step ended; a failure is told at the end of the run."""
-        telling = step.type == "Condition" or note.startswith("from the cache")
-        outcome = f": {note}" if telling and status == "Succeeded" else ""
-        say(f"* {step.name} {status}{outcome} after {seconds:.1f} s")
+        if at(step, "SelectiveExecutionResult"):
+            say(f"* {step['StepName']}: result of execution {source_of(step)}")
+            return
+        took = seconds_between(step["StartTime"], step["EndTime"])
+        say(f"* {step['StepName']} {step['StepStatus']}{_outcome(step, step_type)} after {took:.1f} s")
 
-    def log_line(self, step: str, line: str) -> None:
+    def log_line(self, step: str, step_type: str, line: str) -> None:
         """Show a job's line, unless it is one of a training's many."""
-        quiet = self._types.get(step) == "Training" and not line.startswith(_LOUD[-1])
+        quiet = step_type in ("Training", "Tuning") and not line.startswith(_LOUD[-1])
         if self._verbose or not quiet or any(mark in line for mark in _LOUD):
             say(f"< {step}  {line}")
 
@@ -48,3 +47,15 @@ class Progress:
             say(f"< {step}  epoch {self._epochs[step, name]}  {name} {value:.4f}")
             # Counted from 0, as the algorithms' own logs do.
             self._epochs[step, name] += 1
+
+    def trouble(self, text: str) -> None:
+        """Say that nothing answered, and that it is asked again."""
+        say(f"* no answer, will ask again: {text}")
+
+
+def _outcome(step: Record, step_type: str) -> str:
+    if step["StepStatus"] != "Succeeded":
+        return ""
+    if at(step, "CacheHitResult"):
+        return f": from the cache: execution {source_of(step)}"
+    return f": {at(step, 'Metadata', 'Condition', 'Outcome')}" if step_type == "Condition" else ""

@@ -7,7 +7,7 @@ import sys
 import click
 
 from workflows.cli.common import open_store, say, settings
-from workflows.cli.run import engine_of
+from workflows.cli.place import engine_of, serving_environment
 from workflows.definition.errors import WorkflowError
 
 
@@ -34,7 +34,7 @@ def serve_command(host: str, port: int, token: str | None, resume: bool) -> None
     and secret). Each request is logged as a line of JSON.
     """
     from workflows.server.app import running
-    from workflows.server.listen import listen
+    from workflows.server.listen import listening, serve
 
     if not _is_loopback(host) and not token:
         raise WorkflowError(
@@ -42,8 +42,12 @@ def serve_command(host: str, port: int, token: str | None, resume: bool) -> None
         )
     chosen = settings()
     _log_to_stderr()
-    with running(engine_of(chosen, open_store(chosen)), resume=resume, token=token) as app:
-        listen(app, host=host, port=port, ready=_tell)
+    with listening(host, port) as address:
+        own = serving_environment(address.url, token)
+        engine = engine_of(chosen, open_store(chosen), function_environment=own)
+        with running(engine, resume=resume, token=token) as app:
+            _tell(address.url)
+            serve(app, address)
 
 
 def _tell(url: str) -> None:

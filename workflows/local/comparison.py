@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from workflows.definition.differences import Change, by_name, differences
 from workflows.definition.model import JSON
 from workflows.local import pipelines
-from workflows.local.cache import Change, differences
 from workflows.local.engine import find
 from workflows.local.figures import figures
 from workflows.local.records import EXECUTION_STEP, Record
@@ -27,8 +27,6 @@ _COMPARED = (
     "SelectiveExecutionConfig",
     "ParallelismConfiguration",
 )
-# Lists of a definition and of requests are matched by these, not by their order.
-_NAMED_BY = ("Name", "InputName", "OutputName", "ChannelName", "VariantName", "PropertyFileName")
 _Key = TypeVar("_Key")
 _PACKAGE = ("ModelPackageArn", "ModelApprovalStatus", "CustomerMetadataProperties")
 
@@ -182,22 +180,6 @@ def compare(store: Store, before: str, after: str) -> Comparison:
             for step in _union(first.packages, second.packages)
         ),
     )
-
-
-def by_name(node: JSON) -> JSON:
-    """A document with an object in place of every list whose entries have names of their own.
-
-    What has been moved is then no difference, and what was inserted is one, not many.
-    """
-    if isinstance(node, dict):
-        return {key: by_name(value) for key, value in node.items()}
-    if not isinstance(node, list):
-        return node
-    for field in _NAMED_BY:
-        names = [item.get(field) if isinstance(item, dict) else None for item in node]
-        if node and all(isinstance(name, str) for name in names) and len({*map(str, names)}) == len(node):
-            return {str(name): by_name(item) for name, item in zip(names, node, strict=True)}
-    return [by_name(item) for item in node]
 
 
 def seconds_between(start: JSON, end: JSON) -> float:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from workflows.definition.cache_key import key_of
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON, Step
 from workflows.local import naming
 from workflows.local.attempts import Attempts, Retry
-from workflows.local.cache import Hit, Miss, key_of, look_up
+from workflows.local.cache import Hit, Miss, look_up
 from workflows.local.conditions import all_of
 from workflows.local.faults import Fault
 from workflows.local.journal import FAILED, STOPPED, SUCCEEDED, Ended, Journal, now

@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from workflows.definition.errors import WorkflowError
 from workflows.local import job_control
 from workflows.local.engine import Engine
+from workflows.local.executor import Options
 from workflows.local.hosting import Hosts
 from workflows.server import logs, sts
 from workflows.server.background import Background
@@ -145,12 +146,21 @@ class App:
 
 
 @contextmanager
-def answering(engine: Engine) -> Iterator[App]:
-    """The application alone: nothing is taken over, nothing fires. For calls out of an execution."""
+def answering(engine: Engine, *, token: str, options: Options | None = None) -> Iterator[App]:
+    """The application for one command: nothing is taken over, nothing fires.
+
+    At the end, running work is suspended, as by a server that ends.
+
+    Args:
+        engine: whose store, place and runners.
+        token: see :class:`App`.
+        options: how the executions that it starts are run.
+    """
     background = Background()
     with Hosts(engine.store, images=engine.place.images, environment=engine.place.environment) as hosts:
+        machine = Machine(engine=engine, hosts=hosts, background=background, options=options or Options())
         try:
-            yield App(Machine(engine=engine, hosts=hosts, background=background))
+            yield App(machine, token=token)
         finally:
             background.stop_all()
 

@@ -1,24 +1,36 @@
 """Runs an ASGI application: until the process is told to stop, or beside other work."""
 
+import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from workflows.definition.errors import WorkflowError
 
+# The date in answers is looked at so often.
+_TICK_S = 1.0
 
-def listen(app: ASGIApp, *, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM.
+
+@dataclass(frozen=True)
+class Address:
+    """An address that connections are accepted at; they wait until it is served."""
+
+    listener: socket.socket
+    url: str
+
+
+@contextmanager
+def listening(host: str = "127.0.0.1", port: int = 0) -> Iterator[Address]:
+    """Accept connections while the block runs.
 
     Args:
-        app: what to serve.
         host: address to listen on.
         port: 0 takes a free one.
-        ready: is called with the URL once connections are accepted.
 
     Raises:
         WorkflowError: the address cannot be had.
@@ -29,26 +41,62 @@ def listen(app: ASGIApp, *, host: str, port: int, ready: Callable[[str], None]) 
         raise WorkflowError(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
         ) from None
+    shown = f"[{host}]" if ":" in host else host
     with listener:
-        bound = listener.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        ready(f"http://{shown}:{bound}")
-        config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=5)
-        uvicorn.Server(config).run(sockets=[listener])
+        yield Address(listener, f"http://{shown}:{listener.getsockname()[1]}")
+
+
+def serve(app: ASGIApp, address: Address) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=5)
+    uvicorn.Server(config).run(sockets=[address.listener])
+
+
+@contextmanager
+def serving(app: ASGIApp, address: Address) -> Iterator[None]:
+    """Serve in a thread while the block runs."""
+    server = _Beside(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [address.listener]}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.end()
+        thread.join()
 
 
 @contextmanager
 def beside(app: ASGIApp) -> Iterator[str]:
     """Serve on a free loopback port in a thread while the block runs; yields the URL."""
-    with _listener("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    with listening() as address, serving(app, address):
+        yield address.url
+
+
+class _Beside(uvicorn.Server):
+    """Ends at once: whoever ends it waits for no answer any more, and a command should not wait for it."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _TICK_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - closed by their owner
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+
+    def end(self) -> None:
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._woken.set)
 
 
 def _listener(host: str, port: int) -> socket.socket:

@@ -1,8 +1,9 @@
 """What the operations of the server work on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workflows.local.engine import Engine
+from workflows.local.executor import Options
 from workflows.local.hosting import Hosts
 from workflows.local.naming import Names
 from workflows.local.store import Store
@@ -16,6 +17,8 @@ class Machine:
     engine: Engine
     hosts: Hosts
     background: Background
+    # How executions run whose request says nothing of it: without the step cache, with rehearsed faults.
+    options: Options = field(default_factory=Options)
 
     @property
     def store(self) -> Store:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from workflows.definition.errors import ParameterError, RefusedByPlan
 from workflows.local import pipelines
 from workflows.local.engine import CannotContinue
-from workflows.local.executor import Execution, ExecutionExists, Options
+from workflows.local.executor import Execution, ExecutionExists
 from workflows.local.journal import EXECUTING, FAILED, STOPPED, Opening
 from workflows.local.liveness import StillRunning, is_running
 from workflows.local.naming import execution_id_of
@@ -69,7 +70,7 @@ def resume(machine: Machine, execution_id: str, *, max_parallel: int | None = No
         WorkflowError: it cannot, see `Engine.resume`; or somebody else has just let it go on.
     """
     log = ExecutionLog(execution_id)
-    options = Options(max_parallel=max_parallel)
+    options = replace(machine.options, max_parallel=max_parallel)
     execution = machine.engine.resume(execution_id, listener=log, options=options)
     if not _run(machine, execution, log):
         raise CannotContinue(f"execution {execution_id} runs already")
@@ -99,7 +100,7 @@ def _start(machine: Machine, pipeline: Record, execution_id: str, given: Input) 
             pipelines.definition_of(machine.store, name, version),
             _parameters(request),
             listener=log,
-            options=Options(max_parallel=limit or None),
+            options=replace(machine.options, max_parallel=limit or None),
             selection=_selection(machine, pipeline, request),
             version=version,
             opening=Opening(id=execution_id, members=_members(machine, pipeline, given)),

@@ -1,0 +1,94 @@
+"""The clients of boto3, for one place: AWS, or a server that speaks its protocols."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from workflows.definition.model import JSON
+from workflows.definition.records import Record
+
+_ATTEMPTS = 8
+_CONNECT_LIMIT_S = 10
+# A model has 60 s for an answer.
+_READ_LIMIT_S = 70
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Where calls go, and as whom.
+
+    Args:
+        region: of every client.
+        endpoint_url: of a server that answers for every service; None asks boto3's own settings, which lead
+            to AWS unless AWS_ENDPOINT_URL says otherwise.
+        access_key: signs in place of the credentials of boto3's own settings.
+    """
+
+    region: str
+    endpoint_url: str | None = None
+    access_key: str | None = None
+
+    @cached_property
+    def sagemaker(self) -> Any:
+        """SageMaker."""
+        return self._client("sagemaker")
+
+    @cached_property
+    def runtime(self) -> Any:
+        """SageMaker Runtime: asks endpoints."""
+        return self._client("sagemaker-runtime")
+
+    @cached_property
+    def s3(self) -> Any:
+        """S3."""
+        return self._client("s3")
+
+    @cached_property
+    def logs(self) -> Any:
+        """CloudWatch Logs."""
+        return self._client("logs")
+
+    @cached_property
+    def scheduler(self) -> Any:
+        """EventBridge Scheduler."""
+        return self._client("scheduler")
+
+    @cached_property
+    def _session(self) -> Any:
+        own = {"aws_access_key_id": self.access_key, "aws_secret_access_key": self.access_key}
+        return boto3.session.Session(region_name=self.region, **own if self.access_key else {})
+
+    def _client(self, service: str) -> Any:
+        config = Config(
+            connect_timeout=_CONNECT_LIMIT_S,
+            read_timeout=_READ_LIMIT_S,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            s3={"addressing_style": "path"} if self.endpoint_url else {},
+        )
+        return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
+
+
+def pages(client: Any, operation: str, key: str, **request: object) -> Iterator[Record]:
+    """The entries that a list call has under `key`, page after page."""
+    for page in client.get_paginator(operation).paginate(**request):
+        yield from (plain(entry) for entry in page.get(key, []))
+
+
+def plain(answer: Mapping[str, object]) -> Record:
+    """An answer as JSON: times as text in UTC, without what is about the answer itself."""
+    return {key: _plain(value) for key, value in answer.items() if key != "ResponseMetadata"}
+
+
+def _plain(value: object) -> JSON:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value if isinstance(value, (bool, int, float, str)) or value is None else str(value)

@@ -1,0 +1,93 @@
+"""Watches an execution of this machine to its end, which a signal may bring about, and tells how it went."""
+
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from botocore.exceptions import ClientError
+
+from workflows.aws import executions, watching
+from workflows.aws.watching import Watch
+from workflows.cli.common import DONE, FAILED, print_json, say
+from workflows.cli.place import Connection
+from workflows.cli.progress import Progress
+from workflows.cli.summary import print_summary, step_types, summary
+from workflows.definition.records import Record, last_part
+
+
+def conduct(place: Connection, arn: str, *, verbose: bool, as_json: bool, since: float) -> NoReturn:
+    """Tell how an execution in this process goes, and end with its exit code.
+
+    Args:
+        place: this machine.
+        arn: of the execution.
+        verbose: whether to show every line of the jobs' logs.
+        as_json: whether to print the summary as JSON.
+        since: when it began, by time.monotonic().
+
+    Raises:
+        KeyboardInterrupt: after the execution has stopped.
+    """
+    say(f"* execution {last_part(arn)} of {pipeline_of(arn)}: state in {place.settings.home}")
+    watch = Watch(
+        clients=place.clients,
+        arn=arn,
+        step_types=step_types(place, arn),
+        listener=Progress(verbose=verbose),
+        pace=watching.HERE,
+        follow_logs=True,
+    )
+    try:
+        record = watch.to_the_end()
+    except KeyboardInterrupt:
+        _stop(place, watch)
+        raise
+    succeeded = record["PipelineExecutionStatus"] == executions.SUCCEEDED
+    document = summary(place, record, draw=succeeded)
+    if as_json:
+        print_json(document)
+    else:
+        print_summary(document, seconds=time.monotonic() - since)
+    if not succeeded:
+        say(f"ERROR {record.get('FailureReason') or record['PipelineExecutionStatus']}")
+        say(f"TIP   go on from there: workflows resume {last_part(arn)}")
+    sys.exit(DONE if succeeded else FAILED)
+
+
+def pipeline_of(arn: str) -> str:
+    """The name of an execution's pipeline."""
+    record: Record = {"PipelineExecutionArn": arn}
+    return executions.pipeline_of(record)
+
+
+def _stop(place: Connection, watch: Watch) -> None:
+    """As StopPipelineExecution does it: jobs get the time to end, the state says that it was stopped."""
+    try:
+        executions.stop(place.clients, watch.arn, token=secrets.token_hex(16))
+    except ClientError:
+        return  # it has just ended
+    say("* stopping; a second interruption ends the jobs at once")
+    watch.to_the_end()
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let a closed terminal or a `kill` end an execution as Ctrl-C does: jobs ended, state recorded."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature is Python's
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:  # nohup ignores SIGHUP on purpose
+            signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

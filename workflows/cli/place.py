@@ -1,0 +1,123 @@
+"""Where a command works: on AWS, or on this machine, by the same calls."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from workflows.aws.clients import Clients
+from workflows.aws.errors import told
+from workflows.cli.common import open_store, settings
+from workflows.local.engine import Engine
+from workflows.local.executor import Options, Place
+from workflows.local.functions import handlers
+from workflows.local.images import ImageTable
+from workflows.local.store import Store
+from workflows.settings import DEFAULT, Settings, SettingsError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LOCAL, AWS = "local", "aws"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """Clients of the place, and what is known of it."""
+
+    clients: Clients
+    settings: Settings
+    store: Store | None  # of this machine; None on AWS
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the place is this machine."""
+        return self.store is not None
+
+    @property
+    def pictures(self) -> Path:
+        """Folder of the pictures that commands draw."""
+        return self.settings.home / "pictures"
+
+
+def on_option(command: Command) -> Command:
+    """Adds --on local|aws."""
+    return click.option(
+        "--on",
+        type=click.Choice([LOCAL, AWS]),
+        help="This machine, or AWS with the credentials that boto3 finds; if not given, the setting `on`.",
+    )(command)
+
+
+@contextmanager
+def connect(on: str | None = None, *, options: Options | None = None) -> Iterator[Connection]:
+    """Be connected to a place for the time of the block.
+
+    To this machine through a server inside this process: executions that are started run in this process, and
+    are suspended when the block ends.
+
+    Args:
+        on: local or aws; None is what the settings say.
+        options: how executions run that are started here.
+
+    Raises:
+        CloudError: what the place says to a call in the block.
+        SettingsError: the settings name another place.
+    """
+    chosen = settings()
+    place = on or chosen["on"]
+    if place not in (LOCAL, AWS):
+        raise SettingsError(f"setting 'on' ({chosen.values['on'].origin}) is '{place}': write local or aws")
+    if place == AWS:
+        with told():
+            yield Connection(clients=Clients(_region(chosen)), settings=chosen, store=None)
+        return
+    from workflows.server.app import answering
+    from workflows.server.listen import listening, serving
+
+    store, token = open_store(chosen), secrets.token_hex(16)
+    with listening() as address:
+        engine = engine_of(chosen, store, function_environment=_leading_to(address.url, token))
+        with answering(engine, token=token, options=options) as app, serving(app, address), told():
+            clients = Clients(chosen["region"], endpoint_url=address.url, access_key=token)
+            yield Connection(clients=clients, settings=chosen, store=store)
+
+
+def engine_of(chosen: Settings, store: Store, *, function_environment: Mapping[str, str]) -> Engine:
+    """The engine of this machine, as the settings describe it; functions get this environment."""
+    place = Place(
+        region=chosen["region"],
+        account=chosen.account,
+        images=ImageTable(chosen.images),
+        environment=_stand_in_environment(chosen),
+        functions=handlers(chosen.functions),
+        function_environment=function_environment,
+    )
+    return Engine(store=store, place=place)
+
+
+def serving_environment(url: str, token: str | None) -> dict[str, str]:
+    """What leads the AWS calls of functions to a server of this machine."""
+    return _leading_to(url, token or LOCAL)
+
+
+def _stand_in_environment(chosen: Settings) -> dict[str, str]:
+    """Settings that stand-in algorithms read from their environment."""
+    folder = chosen["pretrained_models"]
+    return {"PRETRAINED_MODELS_DIR": str(Path(folder).absolute())} if folder else {}
+
+
+def _leading_to(url: str, key: str) -> dict[str, str]:
+    return {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key}
+
+
+def _region(chosen: Settings) -> str:
+    """Of AWS: the region of boto3's own configuration comes before our default."""
+    if chosen.values["region"].origin != DEFAULT:
+        return chosen["region"]
+    import boto3
+
+    return boto3.session.Session().region_name or chosen["region"]
