@@ -69,6 +69,18 @@ SETTINGS = (
         default="workflows-artifacts",
     ),
     Setting(
+        name="project_name",
+        text="name of the SageMaker project, for the tags of pipelines",
+        variables=("SAGEMAKER_PROJECT_NAME",),
+        default="",
+    ),
+    Setting(
+        name="project_id",
+        text="id of the SageMaker project, for the tags of pipelines",
+        variables=("SAGEMAKER_PROJECT_ID",),
+        default="",
+    ),
+    Setting(
         name="pretrained_models",
         text="folder with resnet-50-0000.params and vgg-16-0000.params, for UsePretrainedModel=1 here",
         variables=("PRETRAINED_MODELS_DIR",),

@@ -154,6 +154,7 @@ def test_the_version_names_its_metrics_and_where_it_came_from(plain):
     assert package["ModelApprovalStatus"] == {"Get": "Parameters.ModelApprovalStatus"}
     assert set(package["CustomerMetadataProperties"]) == {
         "DataReport",
+        "ValidationPictures",
         "TrainingJobName",
         "BaseTrainingJobName",
         "PipelineExecutionArn",

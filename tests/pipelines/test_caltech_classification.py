@@ -203,6 +203,7 @@ def test_the_version_names_its_metrics_and_where_it_came_from(caltech):
     assert "application/x-image" in package["InferenceSpecification"]["SupportedContentTypes"]
     assert set(package["CustomerMetadataProperties"]) == {
         "DataReport",
+        "ValidationPictures",
         "TrainingJobName",
         "BaseTrainingJobName",
         "PipelineExecutionArn",

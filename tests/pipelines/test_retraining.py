@@ -186,6 +186,7 @@ def test_the_version_names_its_parent_and_how_that_compared(retraining):
     figure = "MAP" if parent_of(retraining) == "birds-detection" else "Accuracy"
     assert list(metadata) == [
         "DataReport",
+        "ValidationPictures",
         "TrainingJobName",
         "ParentModelPackageArn",
         "ParentModelPackageVersion",

@@ -1,6 +1,6 @@
 """The pictures of an execution: a chart for each metric, and what its jobs drew."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from workflows.aws import executions, metrics, objects
@@ -13,13 +13,19 @@ _CHARTED = "validation:"
 def draw_pictures(place: Connection, arn: str, steps: list[Record]) -> list[Path]:
     """Draw the charts, and fetch the PNG files among the jobs' outputs; returns the paths of all."""
     folder = place.pictures / last_part(arn)
-    return [*draw_charts(place, folder, steps), *_fetch_drawn(place, folder, steps)]
+    found = metrics.series(place.clients, steps, prefix=_CHARTED)
+    return [*draw_charts(folder, found), *_fetch_drawn(place, folder, steps)]
 
 
-def draw_charts(place: Connection, folder: Path, steps: list[Record]) -> list[Path]:
-    """A chart of each validation metric, epoch by epoch, into a folder; returns their paths."""
+def draw_charts(folder: Path, found: Mapping[str, Mapping[str, list[float]]]) -> list[Path]:
+    """A chart of each metric, epoch by epoch, into a folder; returns their paths.
+
+    Args:
+        folder: where the charts are put.
+        found: metric -> step -> its values.
+    """
     charts = []
-    for metric, series in metrics.series(place.clients, steps, prefix=_CHARTED).items():
+    for metric, series in found.items():
         from workflows.views.charts import metric_chart  # takes half a second, and most commands draw nothing
 
         path = folder / f"{metric.replace(':', '-')}.png"

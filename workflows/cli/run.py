@@ -12,12 +12,13 @@ import click
 
 from workflows.aws import executions, objects
 from workflows.aws import pipelines as cloud
-from workflows.aws.executions import Selection, Start
+from workflows.aws.executions import Start
 from workflows.cli.common import json_option, parse_assignments, say, set_option, settings
 from workflows.cli.conducting import conduct, ended_by_signals
 from workflows.cli.data import draw_sample
 from workflows.cli.definition import definition_text
 from workflows.cli.place import LOCAL, Connection, connect
+from workflows.cli.starting import selected
 from workflows.definition.errors import WorkflowError
 from workflows.definition.loader import load
 from workflows.definition.model import Definition
@@ -97,13 +98,12 @@ def run_command(
     options = Options(faults=parse_faults(faults, steps=definition.steps), use_cache=not no_cache)
     given = {**_profile_values(profile, chosen.pipeline), **parse_assignments(assignments)}
     bind(definition, given)  # before anything is drawn or copied
-    _check_selection(steps, source)
     if data is not None and _DATA_PARAMETER not in definition.parameters:
         raise WorkflowError(f"--data: the definition has no parameter {_DATA_PARAMETER} to carry it")
     if data is None and profile is not None and _DATA_PARAMETER not in given:
         data = _draw_sample(chosen.pipeline, settings())
     with connect(LOCAL, options=options) as place, ended_by_signals():
-        selected = _selected(place, chosen.pipeline, steps, source)
+        selection = selected(place, chosen.pipeline, steps, source)
         if data is not None:
             given[_DATA_PARAMETER] = _bring(place, data, chosen.pipeline)
         if chosen.version is None:
@@ -111,7 +111,9 @@ def run_command(
                 name=chosen.pipeline, definition=definition.text, role=place.settings["role"]
             )
             cloud.upsert(place.clients, wanted)
-        start = Start(parameters=given, version=chosen.version, max_parallel=max_parallel, selection=selected)
+        start = Start(
+            parameters=given, version=chosen.version, max_parallel=max_parallel, selection=selection
+        )
         arn = executions.start(place.clients, chosen.pipeline, start, token=secrets.token_hex(16))
         conduct(place, arn, verbose=verbose, as_json=as_json, since=started)
 
@@ -144,24 +146,6 @@ def _choose(name: str, version: int | None, chosen: Settings) -> _Chosen:
 def pipeline_name(file: Path) -> str:
     """The name of the pipeline in a file: the file's own, with what the service takes in a name."""
     return _NOT_IN_A_NAME.sub("-", file.stem).strip("-") or "pipeline"
-
-
-def _check_selection(steps: str | None, source: str | None) -> None:
-    if steps is None and source is not None:
-        raise WorkflowError("--from goes with --steps; to continue an execution use `workflows resume`")
-
-
-def _selected(place: Connection, pipeline: str, steps: str | None, source: str | None) -> Selection | None:
-    if steps is None:
-        return None
-    names = tuple(name.strip() for name in steps.split(","))
-    if source is not None:
-        record = executions.find(place.clients, source)
-        return Selection(steps=names, source_arn=str(record["PipelineExecutionArn"]))
-    if cloud.find(place.clients, pipeline):
-        for entry in executions.listed(place.clients, pipeline, limit=1):
-            return Selection(steps=names, source_arn=str(entry["PipelineExecutionArn"]))
-    raise WorkflowError(f"--steps: no execution of {pipeline} is here to take the other results from")
 
 
 def _profile_values(profile: str | None, pipeline: str) -> dict[str, str]:

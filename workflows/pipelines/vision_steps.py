@@ -199,6 +199,8 @@ class VisionSteps:
         training, evaluation = verdict.training, verdict.evaluation
         provenance = {
             "DataReport": output_file(prepare, "report", "report.json"),
+            # What an endpoint with this model is tried on.
+            "ValidationPictures": output_folder(prepare, "validation_images"),
             "TrainingJobName": training.properties.TrainingJobName,
             **parent,
             "PipelineExecutionArn": ExecutionVariables.PIPELINE_EXECUTION_ARN,

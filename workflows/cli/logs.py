@@ -1,0 +1,110 @@
+"""`workflows logs` and `workflows metrics`."""
+
+import json
+import time
+from collections.abc import Mapping
+
+import click
+
+from workflows.aws import executions, metrics
+from workflows.aws.errors import NotFound
+from workflows.aws.logs import Tail, tail_of_step
+from workflows.cli.common import json_option, print_json, print_table
+from workflows.cli.pictures import draw_charts
+from workflows.cli.place import Connection, connect, on_option
+from workflows.definition.errors import WorkflowError, did_you_mean
+from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part
+
+_LOOK_EVERY_S = {True: 0.3, False: 5.0}  # on this machine, on AWS
+
+
+@click.command("logs")
+@click.argument("execution")
+@click.argument("step")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the step has ended.")
+@on_option
+@json_option
+def logs_command(execution: str, step: str, follow: bool, on: str | None, as_json: bool) -> None:
+    """What a step's job has written, out of CloudWatch Logs.
+
+    EXECUTION is an id, an ARN or `latest`. With --json every line is a JSON object of its own.
+    """
+    with connect(on) as place:
+        arn = str(executions.find(place.clients, execution)["PipelineExecutionArn"])
+        found = _step(place, arn, step)
+        while (tail := tail_of_step(place.clients, found)) is None:
+            if not (follow and _works(found)):
+                raise WorkflowError(f"step '{step}' has made no job that writes a log")
+            time.sleep(_LOOK_EVERY_S[place.is_local])
+            found = _step(place, arn, step)
+        _print(tail, as_json=as_json)
+        while follow and _works(found):
+            time.sleep(_LOOK_EVERY_S[place.is_local])
+            found = _step(place, arn, step)
+            _print(tail, as_json=as_json)
+
+
+@click.command("metrics")
+@click.argument("execution", default="latest")
+@on_option
+@json_option
+def metrics_command(execution: str, on: str | None, as_json: bool) -> None:
+    """Validation metrics per epoch, out of the training jobs' logs: a chart, the values, the best of each.
+
+    EXECUTION is an id, an ARN or `latest`.
+    """
+    with connect(on) as place:
+        arn = str(executions.find(place.clients, execution)["PipelineExecutionArn"])
+        steps = executions.steps(place.clients, arn)
+        found = metrics.series(place.clients, steps, prefix="validation:")
+        if not found:
+            raise WorkflowError(f"execution {last_part(arn)} has published no validation metrics yet")
+        charts = draw_charts(place.pictures / last_part(arn), found)
+    if as_json:
+        series: list[JSON] = [
+            {"MetricName": metric, "StepName": step, "Values": list[JSON](values), "Maximum": max(values)}
+            for metric, by_step in found.items()
+            for step, values in by_step.items()
+        ]
+        print_json({"Series": series, "Charts": [str(path) for path in charts]})
+        return
+    for metric, by_step in found.items():
+        _print_series(metric, by_step)
+    for path in charts:
+        click.echo(str(path))
+
+
+def _print_series(metric: str, by_step: Mapping[str, list[float]]) -> None:
+    epochs = max(map(len, by_step.values()))
+    rows = [(str(epoch), *(_value(values, epoch) for values in by_step.values())) for epoch in range(epochs)]
+    print_table(rows, head=("EPOCH", *(f"{step} {metric}" for step in by_step)))
+    for step, values in by_step.items():
+        best = max(values)
+        click.echo(f"maximum {metric} of {step}: {best:.4f} in epoch {values.index(best)}")
+
+
+def _value(values: list[float], epoch: int) -> str:
+    return f"{values[epoch]:.4f}" if epoch < len(values) else ""
+
+
+def _step(place: Connection, arn: str, name: str) -> Record:
+    steps = {str(step["StepName"]): step for step in executions.steps(place.clients, arn)}
+    if name not in steps:
+        raise NotFound(
+            f"no step '{name}' has started in execution {last_part(arn)}{did_you_mean(name, list(steps))}"
+        )
+    return steps[name]
+
+
+def _works(step: Record) -> bool:
+    return step["StepStatus"] in ("Starting", "Executing", "Stopping")
+
+
+def _print(tail: Tail, *, as_json: bool) -> None:
+    for line in tail.read():
+        if as_json:
+            entry = {"stream": line.stream, "timestamp": line.time_ms, "message": line.text}
+            click.echo(json.dumps(entry))
+        else:
+            click.echo(line.text)
