@@ -63,6 +63,12 @@ SETTINGS = (
         default=f"arn:aws:iam::{LOCAL_ACCOUNT}:role/workflows",
     ),
     Setting(
+        name="scheduler_role",
+        text="full ARN of the role that EventBridge Scheduler takes to start pipelines",
+        variables=("SCHEDULER_ROLE_ARN",),
+        default="",
+    ),
+    Setting(
         name="bucket",
         text="bucket of inputs and outputs",
         variables=("ARTIFACT_BUCKET",),

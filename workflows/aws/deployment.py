@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from workflows.aws import endpoints, registry
 from workflows.aws.clients import Clients, plain
 from workflows.aws.errors import is_missing
-from workflows.definition.errors import WorkflowError
+from workflows.definition.errors import Failed, WorkflowError
 from workflows.definition.records import Record, at, last_part, package_name
 
 VARIANT = "AllTraffic"
@@ -42,7 +42,7 @@ class EndpointBusy(CannotDeploy):
     """The endpoint is being changed at this moment; later it may be possible."""
 
 
-class DeploymentFailed(WorkflowError):
+class DeploymentFailed(Failed):
     """The endpoint does not serve what it should; the message says what it serves."""
 
 

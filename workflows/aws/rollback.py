@@ -12,28 +12,37 @@ from workflows.definition.records import Record, newest, objects_of
 def previous_config(clients: Clients, endpoint: str) -> str:
     """The configuration that an endpoint had before the one that it has.
 
-    By the tag of its configuration; where there is none, as in what a pipeline has deployed, the newest older
-    one whose name begins with the endpoint's.
-
     Raises:
         CannotDeploy: there is none, or the endpoint is in no state to be changed.
         NotFound: there is no such endpoint.
     """
     record = endpoints.get(clients, endpoint)
     refuse_endpoint(record)
-    current = str(record["EndpointConfigName"])
+    found = find_previous(clients, record)
+    if found is None:
+        raise CannotDeploy(
+            f"endpoint '{endpoint}' has nothing to go back to: no earlier configuration of it is left beside "
+            f"'{record['EndpointConfigName']}'"
+        )
+    return found
+
+
+def find_previous(clients: Clients, endpoint: Record) -> str | None:
+    """The same, of an endpoint's description; None if there is none.
+
+    By the tag of its configuration; where there is none, as in what a pipeline has deployed, the newest older
+    one whose name begins with the endpoint's.
+    """
+    current = str(endpoint["EndpointConfigName"])
     described = _config(clients, current)
     tagged = _tag(clients, str(described["EndpointConfigArn"]), REPLACES) if described else None
     if tagged and _config(clients, tagged) is not None:
         return tagged
     before = str(described["CreationTime"]) if described else ""
-    for entry in newest(configs_of(clients, endpoint), "CreationTime"):
+    for entry in newest(configs_of(clients, str(endpoint["EndpointName"])), "CreationTime"):
         if entry["EndpointConfigName"] != current and (not before or str(entry["CreationTime"]) < before):
             return str(entry["EndpointConfigName"])
-    raise CannotDeploy(
-        f"endpoint '{endpoint}' has nothing to go back to: no earlier configuration of it is left beside "
-        f"'{current}'"
-    )
+    return None
 
 
 def go_back(clients: Clients, endpoint: str, config: str) -> None:

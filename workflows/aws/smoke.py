@@ -5,7 +5,7 @@ Sources: SageMaker Developer Guide, Object Detection Request and Response Format
 
 import math
 
-from workflows.definition.errors import WorkflowError
+from workflows.definition.errors import Failed
 from workflows.definition.model import JSON
 
 _COLUMNS = 6  # class, score, xmin, ymin, xmax, ymax
@@ -13,7 +13,7 @@ _COLUMNS = 6  # class, score, xmin, ymin, xmax, ymax
 _SUM_TOLERANCE = 1e-3
 
 
-class SmokeTestFailed(WorkflowError):
+class SmokeTestFailed(Failed):
     """An endpoint answers, but not with what its model should."""
 
 

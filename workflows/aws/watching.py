@@ -12,7 +12,7 @@ from workflows.aws.clients import Clients
 from workflows.aws.errors import Unreachable, code_of
 from workflows.aws.logs import Tail, tail_of_step
 from workflows.aws.metrics import Patterns
-from workflows.definition.errors import WorkflowError
+from workflows.definition.errors import Failed
 from workflows.definition.records import Record, last_part
 
 _WORKING = ("Starting", "Executing", "Stopping")
@@ -27,7 +27,7 @@ _PASSING = (
 _MOST_TROUBLES = 10
 
 
-class StillGoing(WorkflowError):
+class StillGoing(Failed):
     """The time that somebody wanted to watch is over; the execution goes on."""
 
 

@@ -1,6 +1,6 @@
 """The `workflows` command: its subcommands, and how faults become messages and exit codes.
 
-Exit codes: 0 done, 1 the pipeline (or what was asked of a model) failed, 2 used wrongly.
+Exit codes: 0 done, 1 it was tried and has failed (a pipeline, a deployment), 2 used wrongly or refused.
 """
 
 import sys
@@ -8,9 +8,9 @@ from importlib import import_module
 
 import click
 
-from workflows.definition.errors import WorkflowError
+from workflows.definition.errors import Failed, WorkflowError
 
-USED_WRONGLY = 2
+_FAILED, USED_WRONGLY = 1, 2
 _INTERRUPTED = 130
 
 # name -> module and the line that `workflows --help` shows; a module is loaded when its command is used.
@@ -38,6 +38,12 @@ _COMMANDS = {
     "predict": ("predict", "Ask an endpoint about pictures, and draw its answer."),
     "serve": ("serve", "Speak AWS's own APIs: SageMaker, S3, logs, events."),
     "clock": ("clock", "The time that schedules and rules go by."),
+    "deploy": ("deploying", "Bring an approved version to an endpoint, and try it."),
+    "rollback": ("deploying", "Bring an endpoint back to what it had before."),
+    "schedule": ("schedules", "Start a pipeline again and again."),
+    "schedules": ("schedules", "The schedules that start pipelines."),
+    "unschedule": ("schedules", "Delete a schedule."),
+    "cleanup": ("cleanup", "What a pipeline has left and nobody needs; a dry run first."),
     "endpoints": ("endpoints", "List or delete endpoints."),
     "models": ("models", "List, show, approve or reject model versions."),
     "sample": ("data", "Draw a sample data set."),
@@ -83,7 +89,7 @@ def main() -> None:
         sys.exit(USED_WRONGLY)
     except WorkflowError as error:
         click.echo(f"ERROR {error}", err=True)
-        sys.exit(USED_WRONGLY)
+        sys.exit(_FAILED if isinstance(error, Failed) else USED_WRONGLY)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         sys.exit(_INTERRUPTED)

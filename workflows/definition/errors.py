@@ -6,6 +6,7 @@ WorkflowError
 │   └── DependencyCycle      steps wait for each other
 ├── ParameterError           a value given for a parameter cannot be taken
 ├── UnresolvedValue          an expression has no value although the steps before it ended well
+├── Failed                   what was asked for was tried, and has not succeeded
 └── RefusedByPlan            the definition is right, but this machine cannot run it
 """
 
@@ -45,6 +46,10 @@ class ParameterError(WorkflowError):
 
 class UnresolvedValue(WorkflowError):
     """An expression has no value, although the steps it waits for have ended well."""
+
+
+class Failed(WorkflowError):
+    """What was asked for was tried, and has not succeeded: no wrong use."""
 
 
 class RefusedByPlan(WorkflowError):
