@@ -114,16 +114,10 @@ def _made(clients: Clients, pipeline: str) -> dict[str, list[str]]:
 
 def _configs(clients: Clients, names: list[str], made: list[str]) -> list[str]:
     """The configurations that still exist, of these endpoints and out of these names."""
-    found = {
-        str(entry["EndpointConfigName"]) for name in names for entry in rollback.configs_of(clients, name)
-    }
     listed = pages(clients.sagemaker, "list_endpoint_configs", "EndpointConfigs")
-    everyone = newest(listed, "CreationTime")
-    return [
-        str(entry["EndpointConfigName"])
-        for entry in everyone
-        if entry["EndpointConfigName"] in found or entry["EndpointConfigName"] in made
-    ]
+    everyone = [str(entry["EndpointConfigName"]) for entry in newest(listed, "CreationTime")]
+    stems = tuple(f"{name}-" for name in names)
+    return [config for config in everyone if config in made or config.startswith(stems)]
 
 
 def _needed(clients: Clients, living: list[Record]) -> set[str]:

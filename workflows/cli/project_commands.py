@@ -22,6 +22,7 @@ from workflows.aws.pipelines import Wanted
 from workflows.aws.watching import ON_AWS, Watch
 from workflows.cli.progress import Progress
 from workflows.definition.errors import WorkflowError
+from workflows.pipelines.catalog import check_options
 from workflows.settings import DEFAULT, load
 
 _DONE, _FAILED, _USED_WRONGLY = 0, 1, 2
@@ -87,9 +88,7 @@ def _run(given: argparse.Namespace) -> int:
         watch = Watch(
             clients=clients,
             arn=arn,
-            step_types={
-                str(step["Name"]): str(step["Type"]) for step in executions.definition_steps(document)
-            },
+            step_types={str(step["Name"]): str(step["Type"]) for step in types},
             listener=Progress(verbose=False),
             pace=ON_AWS,
         )
@@ -146,6 +145,7 @@ def _compile(module_name: str, arguments: dict[str, Any]) -> tuple[str, str]:
             f"get_pipeline() of {module_name}: {error}; --kwargs gives it arguments, ARTIFACT_BUCKET gives "
             "default_bucket"
         ) from None
+    check_options(get_pipeline, arguments)
     pipeline = get_pipeline(**arguments)
     return str(pipeline.name), definition_text(pipeline)
 

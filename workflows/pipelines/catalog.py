@@ -55,6 +55,7 @@ _ENTRIES: Mapping[str, _Entry] = {
         sample="caltech",
     ),
 }
+_ANY = "**"  # no argument's name
 _PROFILES = Path(__file__).with_name("profiles.toml")
 
 
@@ -88,7 +89,7 @@ def compile_definition(name: str, *, region: str, role: str, default_bucket: str
         PipelineOptionError: an option is unknown or has no valid value.
     """
     get_pipeline = _entry_point(name)
-    _check_options(get_pipeline, options)
+    check_options(get_pipeline, options)
     # Imported here, because this is what takes seconds.
     from workflows.pipelines.sdk import definition_text
 
@@ -139,10 +140,15 @@ def _entry_point(name: str) -> "Callable[..., Pipeline]":
     return entry_point
 
 
-def _check_options(get_pipeline: "Callable[..., Pipeline]", options: Mapping[str, object]) -> None:
+def check_options(get_pipeline: "Callable[..., Pipeline]", options: Mapping[str, object]) -> None:
+    """Refuse arguments that a get_pipeline() does not know; one with a plain `**options` takes any.
+
+    Raises:
+        PipelineOptionError: with the name that may be meant.
+    """
     known = list(_option_names(get_pipeline))
     for option in options:
-        if option not in known:
+        if option not in known and _ANY not in known:
             raise PipelineOptionError(f"no option is named '{option}'{did_you_mean(option, known)}")
 
 
@@ -150,7 +156,7 @@ def _option_names(get_pipeline: "Callable[..., Pipeline]") -> Iterator[str]:
     """The keyword arguments it takes, those of a `**options: Unpack[...]` among them."""
     for name, parameter in inspect.signature(get_pipeline).parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            (packed,) = get_args(parameter.annotation)
-            yield from get_type_hints(packed)
+            packed = get_args(parameter.annotation)
+            yield from get_type_hints(packed[0]) if packed else (_ANY,)
         else:
             yield name
