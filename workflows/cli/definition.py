@@ -1,6 +1,7 @@
 """`workflows list` and `workflows definition`."""
 
 import json
+import re
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ from workflows.definition.parameters import bind
 from workflows.pipelines import catalog
 from workflows.pipelines.compiled import compiled
 from workflows.settings import Settings
+
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
 @click.command("list")
@@ -50,6 +53,29 @@ def definition_command(name: str, assignments: tuple[str, ...], output: Path | N
     except OSError as error:
         raise WorkflowError(f"{output}: cannot be written: {error.strerror}") from None
     click.echo(str(output))
+
+
+def named_definition(name: str, chosen: Settings) -> tuple[str, str]:
+    """Name and definition of a pipeline of this project, or of what is in a file.
+
+    Raises:
+        WorkflowError: it is neither, or the file is not text.
+    """
+    if name in catalog.names():
+        return name, definition_text(name, chosen)
+    file = Path(name)
+    if not file.is_file():
+        known = ", ".join(catalog.names())
+        raise WorkflowError(f"'{name}' is neither a pipeline ({known}) nor a file with a definition")
+    try:
+        return pipeline_name(file), file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise WorkflowError(f"{file}: not UTF-8 text: {error}") from None
+
+
+def pipeline_name(file: Path) -> str:
+    """The name of the pipeline in a file: the file's own, with what the service takes in a name."""
+    return _NOT_IN_A_NAME.sub("-", file.stem).strip("-") or "pipeline"
 
 
 def definition_text(name: str, chosen: Settings) -> str:

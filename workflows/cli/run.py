@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import secrets
 import time
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from workflows.aws.executions import Start
 from workflows.cli.common import json_option, parse_assignments, say, set_option, settings
 from workflows.cli.conducting import conduct, ended_by_signals
 from workflows.cli.data import draw_sample
-from workflows.cli.definition import definition_text
+from workflows.cli.definition import named_definition, pipeline_name
 from workflows.cli.place import LOCAL, Connection, connect
 from workflows.cli.starting import selected
 from workflows.definition.errors import WorkflowError
@@ -31,9 +30,6 @@ from workflows.settings import Settings
 _DATA_PARAMETER = "InputDataUrl"
 _PARALLEL_LIMIT = 50
 _TOLD_EVERY = 1000
-
-
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,32 +116,14 @@ def run_command(
 
 def _choose(name: str, version: int | None, chosen: Settings) -> _Chosen:
     """From the catalogue, a file, or the versions that are here."""
-    if version is not None:
-        pipeline = name if name in catalog.names() else pipeline_name(Path(name))
-        with connect(LOCAL) as place:
-            record = cloud.get(place.clients, pipeline, version=version)
-        text = str(record["PipelineDefinition"])
-        return _Chosen(
-            pipeline=pipeline, definition=load(text, source=pipeline, from_s3=True), version=version
-        )
-    if name in catalog.names():
-        return _Chosen(
-            pipeline=name, definition=load(definition_text(name, chosen), source=name), version=None
-        )
-    file = Path(name)
-    if not file.is_file():
-        known = ", ".join(catalog.names())
-        raise WorkflowError(f"'{name}' is neither a pipeline ({known}) nor a file with a definition")
-    try:
-        definition = load(file.read_text(encoding="utf-8"), source=name)
-    except UnicodeDecodeError as error:
-        raise WorkflowError(f"{file}: not UTF-8 text: {error}") from None
-    return _Chosen(pipeline=pipeline_name(file), definition=definition, version=None)
-
-
-def pipeline_name(file: Path) -> str:
-    """The name of the pipeline in a file: the file's own, with what the service takes in a name."""
-    return _NOT_IN_A_NAME.sub("-", file.stem).strip("-") or "pipeline"
+    if version is None:
+        pipeline, text = named_definition(name, chosen)
+        return _Chosen(pipeline=pipeline, definition=load(text, source=name), version=None)
+    pipeline = name if name in catalog.names() else pipeline_name(Path(name))
+    with connect(LOCAL) as place:
+        record = cloud.get(place.clients, pipeline, version=version)
+    definition = load(str(record["PipelineDefinition"]), source=pipeline, from_s3=True)
+    return _Chosen(pipeline=pipeline, definition=definition, version=version)
 
 
 def _profile_values(profile: str | None, pipeline: str) -> dict[str, str]:

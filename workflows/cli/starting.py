@@ -2,7 +2,9 @@
 
 import hashlib
 import secrets
+import sys
 import time
+from typing import NoReturn
 
 import click
 
@@ -118,7 +120,7 @@ def watch_command(execution: str, limit: float | None, follow: bool, on: str | N
 
 def follow_to_the_end(
     place: Connection, arn: str, *, limit_s: float | None, follow_logs: bool, as_json: bool
-) -> None:
+) -> NoReturn:
     """Tell how an execution goes that another process runs, and end with its exit code.
 
     Raises:
@@ -142,7 +144,7 @@ def follow_to_the_end(
         print_json(document)
     else:
         print_summary(document)
-    click.get_current_context().exit(DONE if succeeded else FAILED)
+    sys.exit(DONE if succeeded else FAILED)
 
 
 def selected(place: Connection, pipeline: str, steps: str | None, source: str | None) -> Selection | None:

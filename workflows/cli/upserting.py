@@ -9,7 +9,7 @@ from workflows.aws import pipelines
 from workflows.aws.changes import Changes, StepChange, changes
 from workflows.aws.pipelines import CREATED, UNCHANGED, Wanted
 from workflows.cli.common import json_option, print_json, say
-from workflows.cli.definition import definition_text
+from workflows.cli.definition import named_definition
 from workflows.cli.place import connect, on_option
 from workflows.cli.values import brief_change
 from workflows.definition.differences import Change
@@ -21,7 +21,7 @@ _PROJECT_TAGS = (("sagemaker:project-name", "project_name"), ("sagemaker:project
 
 
 @click.command("plan")
-@click.argument("name")
+@click.argument("name", metavar="NAME_OR_JSON")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -32,11 +32,11 @@ _PROJECT_TAGS = (("sagemaker:project-name", "project_name"), ("sagemaker:project
 def plan_command(name: str, output: Path | None, on: str | None, as_json: bool) -> None:
     """What an upsert would change, step by step and field by field; nothing is written.
 
-    NAME is a pipeline of `workflows list`.
+    NAME_OR_JSON is a pipeline of `workflows list`, or a file with any compiled definition.
     """
     with connect(on) as place:
         wanted = wanted_pipeline(name, place.settings, is_local=place.is_local)
-        found = changes(pipelines.find(place.clients, name), wanted)
+        found = changes(pipelines.find(place.clients, wanted.name), wanted)
     if output is not None:
         output.write_text(json.dumps(found.record(), indent=2) + "\n", encoding="utf-8")
     if as_json:
@@ -46,7 +46,7 @@ def plan_command(name: str, output: Path | None, on: str | None, as_json: bool) 
 
 
 @click.command("upsert")
-@click.argument("name")
+@click.argument("name", metavar="NAME_OR_JSON")
 @click.option(
     "--plan",
     "planned",
@@ -58,12 +58,12 @@ def plan_command(name: str, output: Path | None, on: str | None, as_json: bool) 
 def upsert_command(name: str, planned: Path | None, on: str | None, as_json: bool) -> None:
     """Create a pipeline, or update it where something differs. Can be repeated after any interruption.
 
-    NAME is a pipeline of `workflows list`.
+    NAME_OR_JSON is a pipeline of `workflows list`, or a file with any compiled definition.
     """
     with connect(on) as place:
         wanted = wanted_pipeline(name, place.settings, is_local=place.is_local)
         if planned is not None:
-            _refuse_stale(planned, pipelines.find(place.clients, name))
+            _refuse_stale(planned, pipelines.find(place.clients, wanted.name))
         done = pipelines.upsert(place.clients, wanted)
     if as_json:
         print_json({"PipelineArn": done.arn, "Action": done.action})
@@ -82,8 +82,9 @@ def wanted_pipeline(name: str, chosen: Settings, *, is_local: bool) -> Wanted:
             "the role is that of this machine: set `role` (SAGEMAKER_PIPELINE_ROLE_ARN) to the ARN of one in "
             "your account, and `bucket` (ARTIFACT_BUCKET) to a bucket there"
         )
+    pipeline, definition = named_definition(name, chosen)
     tags = {key: chosen[setting] for key, setting in _PROJECT_TAGS if chosen[setting]}
-    return Wanted(name=name, definition=definition_text(name, chosen), role=chosen["role"], tags=tags)
+    return Wanted(name=pipeline, definition=definition, role=chosen["role"], tags=tags)
 
 
 def print_changes(found: Changes) -> None:
