@@ -1,0 +1,140 @@
+"""A machine that stands for an AWS account, and keeps who asked it for what."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+import boto3
+from botocore.config import Config
+
+from tests.toys import TOY_IMAGES
+from workflows.local.engine import Engine
+from workflows.local.executor import Place
+from workflows.local.functions import handlers
+from workflows.local.images import ImageTable
+from workflows.local.store import Store
+from workflows.server.app import running
+from workflows.server.dispatch import service_of
+from workflows.server.listen import listening, serving
+
+REGION, ACCOUNT = "eu-west-1", "123456789012"
+FIND, DEPLOY = "sagemaker-find-approved-model", "sagemaker-deploy-approved-model"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, by whom and for what."""
+
+    who: str  # access key id
+    service: str
+    operation: str
+    request: dict
+
+
+@dataclass
+class Account:
+    """What tests know of the machine."""
+
+    url: str
+    store: Store
+    calls: list[Call]
+    _closing: ExitStack = field(default_factory=ExitStack)
+
+    def client(self, service, *, who="somebody"):
+        client = boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=who,
+            aws_secret_access_key="none",
+            config=Config(s3={"addressing_style": "path"}),
+        )
+        self._closing.callback(client.close)
+        return client
+
+    def environment(self, who):
+        """Leads boto3 and the AWS CLI here, as somebody, and to nobody's configuration."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": who,
+            "AWS_SECRET_ACCESS_KEY": "none",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+
+
+@contextmanager
+def account(home) -> Iterator[Account]:
+    """Serve a machine whose rules fire, and whose functions sign with their own names."""
+    store, calls = Store(home), []
+    with listening() as address, ExitStack() as closing:
+        own = {"AWS_ENDPOINT_URL": address.url, "AWS_SECRET_ACCESS_KEY": "none"}
+        functions = handlers({})
+        for name, function in functions.items():
+            table = {
+                "handler": f"{function.file}:{function.handler}",
+                "environment": {**function.environment, "AWS_ACCESS_KEY_ID": name},
+            }
+            functions |= {name: handlers({name: table})[name]}
+        place = Place(
+            region=REGION,
+            account=ACCOUNT,
+            images=ImageTable(TOY_IMAGES),
+            functions=functions,
+            function_environment=own,
+        )
+        with (
+            running(Engine(store=store, place=place), resume=True) as app,
+            serving(_Recorder(app, calls), address),
+        ):
+            yield Account(address.url, store, calls, closing)
+
+
+class _Recorder:
+    """An ASGI application before another one."""
+
+    def __init__(self, app, calls):
+        self._app, self._calls = app, calls
+
+    async def __call__(self, scope, receive, send):
+        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+        query = dict(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
+        service = service_of(scope["method"], scope["path"], query, headers)
+        who = headers.get("authorization", "").partition("Credential=")[2].partition("/")[0]
+        target, body = headers.get("x-amz-target", "").rpartition(".")[2], b""
+        if target:
+            body, receive = await _read(receive)
+        if service == "s3":
+            operation, request = _s3_operation(scope["method"], scope["path"], query)
+        else:
+            operation, request = target or f"{scope['method']} {scope['path']}", json.loads(body or b"{}")
+        self._calls.append(Call(who, service, operation, request))
+        await self._app(scope, receive, send)
+
+
+async def _read(receive):
+    """The body of a request, and what gives it to the next reader again."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again():
+        return messages.pop() if messages else await receive()
+
+    return body, again
+
+
+def _s3_operation(method, path, query):
+    bucket, _, key = path.strip("/").partition("/")
+    names = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
+    if method == "POST" or "uploadId" in query:
+        names = {"POST": "CreateMultipartUpload", "PUT": "UploadPart"}
+    if not key:
+        names = {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "PUT": "CreateBucket"}
+    return names[method], {"Bucket": bucket, "Key": key}
