@@ -155,22 +155,21 @@ class Watch:
         return any(changes)
 
     def _tell_of(self, step: Record) -> bool:
-        name, before = str(step["StepName"]), self._seen.get(str(step["StepName"]))
-        step_type = self.step_types.get(name, "")
-        ended = step["StepStatus"] not in _WORKING
-        # One that is seen again after its end is retried with its execution.
-        is_new = before is None or (_has_ended(before) and not ended)
+        name = str(step["StepName"])
+        before, step_type = self._seen.get(name), self.step_types.get(name, "")
+        ended, had_ended = _has_ended(step), before is not None and _has_ended(before)
+        # One that works again after its end is retried with its execution.
+        is_new = before is None or (had_ended and not ended)
         if is_new:
             self.listener.step_started(step, step_type)
-        elif before and step.get("AttemptCount") != before.get("AttemptCount"):
+        if _attempts(step) > (1 if is_new or before is None else _attempts(before)):
             self.listener.step_tried_again(step)
-        if self.follow_logs and not (before and _has_ended(before) and ended):
+        if self.follow_logs and not (had_ended and ended):
             self._tell_lines(name, step_type, step)
         self._seen[name] = step
-        if ended and (before is None or not _has_ended(before)):
+        if ended and not had_ended:
             self.listener.step_ended(step, step_type)
-            return True
-        return is_new
+        return is_new or ended != had_ended
 
     def _tell_lines(self, name: str, step_type: str, step: Record) -> None:
         if executions.source_of(step):
@@ -186,6 +185,11 @@ class Watch:
             self.listener.log_line(name, step_type, line.text)
             for metric, value in self._patterns[name].find(line.text):
                 self.listener.metric(name, metric, value)
+
+
+def _attempts(step: Record) -> int:
+    count = step.get("AttemptCount")
+    return count if isinstance(count, int) else 1
 
 
 def _has_ended(step: Record) -> bool:

@@ -18,6 +18,8 @@ from workflows.cli.place import Connection
 from workflows.cli.progress import Progress
 from workflows.cli.summary import print_summary, step_types, summary
 from workflows.definition.records import Record, last_part
+from workflows.local.journal import RETRIED_FOR
+from workflows.local.records import EXECUTION_STEP
 
 
 def conduct(place: Connection, arn: str, *, verbose: bool, as_json: bool, since: float) -> NoReturn:
@@ -38,7 +40,7 @@ def conduct(place: Connection, arn: str, *, verbose: bool, as_json: bool, since:
         clients=place.clients,
         arn=arn,
         step_types=step_types(place, arn),
-        listener=Progress(verbose=verbose),
+        listener=Progress(verbose=verbose, retried_for=lambda step: _retried_for(place, arn, step)),
         pace=watching.HERE,
         follow_logs=True,
     )
@@ -63,6 +65,12 @@ def pipeline_of(arn: str) -> str:
     """The name of an execution's pipeline."""
     record: Record = {"PipelineExecutionArn": arn}
     return executions.pipeline_of(record)
+
+
+def _retried_for(place: Connection, arn: str, step: str) -> str:
+    """Why a step is tried again, which no call tells."""
+    record = place.store.find(EXECUTION_STEP, f"{last_part(arn)}/{step}") if place.store else None
+    return str(record.get(RETRIED_FOR, "")) if record else ""
 
 
 def _stop(place: Connection, watch: Watch) -> None:

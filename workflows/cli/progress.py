@@ -1,6 +1,7 @@
 """What a person sees while an execution runs: plain lines on standard error."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from workflows.aws.executions import source_of
 from workflows.cli.common import say
@@ -13,9 +14,15 @@ _LOUD = (" WARNING ", " ERROR ", "ERROR ")
 class Progress:
     """Prints the events of an execution; one mark for each kind of line."""
 
-    def __init__(self, *, verbose: bool) -> None:
-        """With `verbose`, every line of every job is shown."""
+    def __init__(self, *, verbose: bool, retried_for: Callable[[str], str] = lambda _: "") -> None:
+        """Nothing is said before something happens.
+
+        Args:
+            verbose: whether to show every line of every job.
+            retried_for: why a step is tried again, where that is known.
+        """
         self._verbose = verbose
+        self._retried_for = retried_for
         self._epochs: Counter[tuple[str, str]] = Counter()
 
     def step_started(self, step: Record, step_type: str) -> None:
@@ -25,7 +32,9 @@ class Progress:
 
     def step_tried_again(self, step: Record) -> None:
         """Say which try it is."""
-        say(f"* {step['StepName']} failed, attempt {step['AttemptCount']}")
+        name = str(step["StepName"])
+        why = self._retried_for(name)
+        say(f"* {name} failed, attempt {step['AttemptCount']}{f': {why}' if why else ''}")
 
     def step_ended(self, step: Record, step_type: str) -> None:
         """Say how a step ended; a failure is told at the end of the run."""

@@ -27,6 +27,8 @@ SUCCEEDED, FAILED, STOPPED = "Succeeded", "Failed", "Stopped"
 COMPLETED_WITH_FAILURES = "CompletedWithFailures"  # what failed was answered by steps with run conditions
 
 # In the record of an execution.
+# Beside what a call would tell of a step: why it was tried again.
+RETRIED_FOR = "RetriedFor"
 PARALLELISM = "ParallelismConfiguration.MaxParallelExecutionSteps"
 
 # Their Create calls refuse a name that exists, also where two executions take it at the same moment.
@@ -84,6 +86,7 @@ class Journal:
     def __init__(self, store: Store, plan: Plan, identity: Identity, *, max_parallel: int | None) -> None:
         """Nothing is written before the first call."""
         self._store, self._identity = store, identity
+        self._retried_for: dict[str, str] = {}  # step -> why it was tried again
         self._record: Record = {
             "PipelineArn": identity.pipeline_arn,
             "PipelineExecutionArn": identity.arn,
@@ -135,8 +138,10 @@ class Journal:
             raise StoreError(f"the record of execution {self._identity.id} was removed while it ran")
         return changed
 
-    def step_started(self, step: Step, started: str, *, attempt: int = 1) -> None:
-        """Record that a step works, or tries again."""
+    def step_started(self, step: Step, started: str, *, attempt: int = 1, retried_for: str = "") -> None:
+        """Record that a step works, or tries again, and for what reason."""
+        if retried_for:
+            self._retried_for[step.name] = retried_for
         self._store.write(self._step(step, EXECUTING, started, attempt))
 
     def step_ended(self, step: Step, started: str, ended: Ended) -> bool:
@@ -182,6 +187,8 @@ class Journal:
             "AttemptCount": attempt,
             "Metadata": {},
         }
+        if step.name in self._retried_for:
+            body[RETRIED_FOR] = self._retried_for[step.name]
         if step.display_name is not None:
             body["StepDisplayName"] = step.display_name
         if step.description is not None:

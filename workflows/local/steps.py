@@ -144,7 +144,8 @@ class StepWork:
         self, step: Step, started: str, task: Task, key: Mapping[str, JSON] | None, miss: Miss | None
     ) -> Ended:
         def on_retry(retry: Retry) -> None:
-            self.journal.step_started(step, started, attempt=retry.attempt)
+            told = f"{retry.reason}; in {retry.delay_s:g} s"
+            self.journal.step_started(step, started, attempt=retry.attempt, retried_for=told)
             self.listener.step_retried(step, retry)
 
         attempts = Attempts(step, fault=self.faults.get(step.name), sleep=self.sleep, on_retry=on_retry)
