@@ -2,19 +2,22 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+TOOLS := .venv-infrastructure/bin
+TOOLS_INSTALLED := .venv-infrastructure/installed
+TEMPLATE := infrastructure/template.yaml
 
 SAMPLE = $(abspath $(or $(WORKFLOWS_HOME),.workflows))/samples/birds/CUB_200_2011
 # One picture of each species that was not trained on.
 FIRST_HELD_OUT = NR == FNR { held[$$1] = !$$2; next } held[$$1] { split($$2, part, "/"); if (!seen[part[1]]++) print $$2 }
 
-.PHONY: run test check chaos benchmarks lock clean
+.PHONY: run test check infrastructure-check chaos benchmarks lock clean
 
 run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
 	$(BIN)/workflows run birds-detection --profile sample
 	awk '$(FIRST_HELD_OUT)' $(SAMPLE)/train_test_split.txt $(SAMPLE)/images.txt | sed 's|^|$(SAMPLE)/images/|' \
 		| xargs $(BIN)/workflows predict birds-detection
 
-test: check  ## lint, types, import contracts, tests
+test: check infrastructure-check  ## lint, types, import contracts, templates, tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
@@ -22,6 +25,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+infrastructure-check: $(TOOLS_INSTALLED)  ## the CloudFormation template
+	$(TOOLS)/cfn-lint $(TEMPLATE)
+	$(TOOLS)/checkov --quiet --compact --skip-download --framework cloudformation --file $(TEMPLATE)
 
 chaos: $(INSTALLED)  ## kill runs at 60 random moments, resume them, compare with an undisturbed run
 	$(BIN)/python -m tests.chaos.storm --moments 60
@@ -37,9 +44,12 @@ benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.object_transfer
 	$(BIN)/python -m benchmarks.endpoint_throughput
 
+PIN = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
 lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-header \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+	$(PIN) --all-extras --output-file requirements.lock pyproject.toml
+	$(PIN) --output-file infrastructure/requirements.txt infrastructure/requirements.in
 
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -48,5 +58,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 		--no-build-isolation --editable .
 	touch $(INSTALLED)
 
+$(TOOLS_INSTALLED): infrastructure/requirements.txt
+	$(PYTHON) -m venv .venv-infrastructure
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement infrastructure/requirements.txt
+	touch $(TOOLS_INSTALLED)
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-infrastructure

@@ -1,38 +1,28 @@
 """Approval deploys: over EventBridge on this machine, and by the function's own answers."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
 from tests.infrastructure.accounts import ACCOUNT, DEPLOY, REGION
-from tests.server.toy_requests import ROLE, TRAINER, eventually, put_model
-from tests.toys import definition, processing
+from tests.infrastructure.templates import TEMPLATE, Names
+from tests.infrastructure.versions import (
+    BIRDS,
+    GROUP,
+    approved,
+    event,
+    in_service,
+    load_function,
+    register,
+    set_status,
+    start,
+    status_of,
+)
+from tests.server.toy_requests import ROLE, eventually
 from workflows.aws.deployment import SERVES, CannotDeploy, EndpointBusy
 from workflows.local.records import ENDPOINT
 
-FILE = Path(__file__).parents[2] / "infrastructure" / "functions" / "deploy_approved_model.py"
-QUICK = {"Delay": 0.05, "MaxAttempts": 1200}
-GROUP = "birds-detection"
-BIRDS = {"EndpointName": GROUP}
-APPROVAL = {
-    "source": ["aws.sagemaker"],
-    "detail-type": ["SageMaker Model Package State Change"],
-    "detail": {"ModelPackageGroupName": [GROUP], "ModelApprovalStatus": ["Approved"]},
-}
-PARAMETER = {"Name": "ModelApprovalStatus", "Type": "String", "DefaultValue": "PendingManualApproval"}
-
-
-def load_function():
-    """The file as Lambda loads it: on its own, in no package."""
-    spec = importlib.util.spec_from_file_location("deploy_approved_model", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-function = load_function()
+function = load_function("deploy_approved_model")
 
 
 @pytest.fixture
@@ -50,32 +40,9 @@ def deploy(cloud, monkeypatch):
     monkeypatch.setenv("ENDPOINT_ROLE_ARN", ROLE)
 
     def call(arn):
-        return function.handler({"detail": {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"}}, None)
+        return function.handler(event(arn), None)
 
     return call
-
-
-def register(cloud, sagemaker, text, **more):
-    """A version whose container says `text`; it waits for approval."""
-    uri = put_model(cloud.store, text, f"s3://toys/{text}/model.tar.gz")
-    return sagemaker.create_model_package(
-        ModelPackageGroupName=GROUP,
-        InferenceSpecification={"Containers": [{"Image": TRAINER, "ModelDataUrl": uri}]},
-        **{"ModelApprovalStatus": "PendingManualApproval", **more},
-    )["ModelPackageArn"]
-
-
-def set_status(sagemaker, arn, status):
-    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
-    return arn
-
-
-def approved(cloud, sagemaker, text):
-    return set_status(sagemaker, register(cloud, sagemaker, text), "Approved")
-
-
-def in_service(sagemaker):
-    sagemaker.get_waiter("endpoint_in_service").wait(**BIRDS, WaiterConfig=QUICK)
 
 
 def said(cloud):
@@ -94,7 +61,8 @@ def served_versions(sagemaker):
 
 def test_an_approval_brings_a_version_to_its_endpoint_and_a_rejection_does_not(cloud, sagemaker):
     events = cloud.client("events")
-    events.put_rule(Name="approval", EventPattern=json.dumps(APPROVAL))
+    pattern = Names().resolve(TEMPLATE["Resources"]["Approval"]["Properties"]["EventPattern"])
+    events.put_rule(Name="approval", EventPattern=json.dumps(pattern))
     target = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{DEPLOY}"
     assert events.put_targets(Rule="approval", Targets=[{"Id": "1", "Arn": target}])["FailedEntryCount"] == 0
     rejected, chosen = register(cloud, sagemaker, "wren"), register(cloud, sagemaker, "robin")
@@ -195,20 +163,3 @@ def test_a_pipeline_that_still_runs_deploys_what_it_registers_as_approved(
     if wanted == "nothing":
         assert deploy(arn)["Action"] == "create"
     in_service(sagemaker)
-
-
-def start(sagemaker, script, approval):
-    sagemaker.create_pipeline(
-        PipelineName="birds",
-        PipelineDefinition=definition(processing("Wait", script), parameters=[PARAMETER]),
-        RoleArn=ROLE,
-        ClientRequestToken="t" * 32,
-    )
-    given = [{"Name": "ModelApprovalStatus", "Value": approval}]
-    return sagemaker.start_pipeline_execution(
-        PipelineName="birds", PipelineParameters=given, ClientRequestToken="s" * 32
-    )["PipelineExecutionArn"]
-
-
-def status_of(sagemaker, execution):
-    return sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)["PipelineExecutionStatus"]

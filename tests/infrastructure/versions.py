@@ -1,0 +1,67 @@
+"""Versions in the registry, and the function that deploys them."""
+
+import importlib.util
+from pathlib import Path
+
+from tests.server.toy_requests import ROLE, TRAINER, put_model
+from tests.toys import definition, processing
+
+FUNCTIONS = Path(__file__).parents[2] / "infrastructure" / "functions"
+QUICK = {"Delay": 0.05, "MaxAttempts": 1200}
+GROUP = "birds-detection"
+PIPELINE = f"{GROUP}-by-hand"
+BIRDS = {"EndpointName": GROUP}
+PARAMETER = {"Name": "ModelApprovalStatus", "Type": "String", "DefaultValue": "PendingManualApproval"}
+
+
+def load_function(name):
+    """The file as Lambda loads it: on its own, in no package."""
+    spec = importlib.util.spec_from_file_location(name, FUNCTIONS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def event(arn):
+    """What EventBridge says of an approval, as far as the function reads it."""
+    return {"detail": {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"}}
+
+
+def register(cloud, sagemaker, text, **more):
+    """A version whose container says `text`; it waits for approval."""
+    uri = put_model(cloud.store, text, f"s3://toys/{text}/model.tar.gz")
+    return sagemaker.create_model_package(
+        ModelPackageGroupName=GROUP,
+        InferenceSpecification={"Containers": [{"Image": TRAINER, "ModelDataUrl": uri}]},
+        **{"ModelApprovalStatus": "PendingManualApproval", **more},
+    )["ModelPackageArn"]
+
+
+def set_status(sagemaker, arn, status):
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
+    return arn
+
+
+def approved(cloud, sagemaker, text):
+    return set_status(sagemaker, register(cloud, sagemaker, text), "Approved")
+
+
+def in_service(sagemaker):
+    sagemaker.get_waiter("endpoint_in_service").wait(**BIRDS, WaiterConfig=QUICK)
+
+
+def start(sagemaker, script, approval):
+    sagemaker.create_pipeline(
+        PipelineName=PIPELINE,
+        PipelineDefinition=definition(processing("Wait", script), parameters=[PARAMETER]),
+        RoleArn=ROLE,
+        ClientRequestToken="t" * 32,
+    )
+    given = [{"Name": "ModelApprovalStatus", "Value": approval}]
+    return sagemaker.start_pipeline_execution(
+        PipelineName=PIPELINE, PipelineParameters=given, ClientRequestToken="s" * 32
+    )["PipelineExecutionArn"]
+
+
+def status_of(sagemaker, execution):
+    return sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)["PipelineExecutionStatus"]
