@@ -67,9 +67,14 @@ class Tail:
         while True:
             token = self._tokens[stream]
             more = {"nextToken": token} if token else {}
-            answer = self.clients.logs.get_log_events(
-                logGroupName=self.group, logStreamName=stream, startFromHead=True, **more
-            )
+            try:
+                answer = self.clients.logs.get_log_events(
+                    logGroupName=self.group, logStreamName=stream, startFromHead=True, **more
+                )
+            except ClientError as error:
+                if is_missing(error):
+                    return  # a job that begins again has none for an instant
+                raise
             for event in answer["events"]:
                 yield Line(stream=stream, time_ms=event["timestamp"], text=event["message"])
             self._tokens[stream] = answer["nextForwardToken"]

@@ -97,8 +97,7 @@ class Watch:
     sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _seen: dict[str, Record] = field(default_factory=dict)
-    _tails: dict[str, Tail] = field(default_factory=dict)
-    _patterns: dict[str, Patterns] = field(default_factory=dict)
+    _tails: dict[str, tuple[Tail, Patterns]] = field(default_factory=dict)  # by job
     _troubles: int = 0
 
     def to_the_end(self) -> Record:
@@ -171,20 +170,28 @@ class Watch:
             self.listener.step_ended(step, step_type)
         return is_new or ended != had_ended
 
+    def skip_what_was(self) -> None:
+        """Leave out what steps and jobs have come to so far: before an execution goes on."""
+        for step in executions.steps(self.clients, self.arn):
+            self._seen[str(step["StepName"])] = step
+            self._lines(step)
+
     def _tell_lines(self, name: str, step_type: str, step: Record) -> None:
-        if executions.source_of(step):
-            return  # its job is an earlier one
-        if name not in self._tails:
-            tail = tail_of_step(self.clients, step)
-            if tail is None:
-                return
-            self._tails[name] = tail
-            job = executions.described(self.clients, step, "TrainingJob")
-            self._patterns[name] = Patterns(job or {})
-        for line in self._tails[name].read():
-            self.listener.log_line(name, step_type, line.text)
-            for metric, value in self._patterns[name].find(line.text):
+        for line, patterns in self._lines(step):
+            self.listener.log_line(name, step_type, line)
+            for metric, value in patterns.find(line):
                 self.listener.metric(name, metric, value)
+
+    def _lines(self, step: Record) -> list[tuple[str, Patterns]]:
+        """New lines of a step's job, with the metrics to look for in them."""
+        found = None if executions.source_of(step) else tail_of_step(self.clients, step)
+        if found is None:
+            return []  # it has no job, or an earlier one
+        if found.prefix not in self._tails:
+            job = executions.described(self.clients, step, "TrainingJob")
+            self._tails[found.prefix] = found, Patterns(job or {})
+        tail, patterns = self._tails[found.prefix]
+        return [(line.text, patterns) for line in tail.read()]
 
 
 def _attempts(step: Record) -> int:

@@ -13,7 +13,7 @@ from workflows.aws import executions, objects
 from workflows.aws import pipelines as cloud
 from workflows.aws.executions import Start
 from workflows.cli.common import json_option, parse_assignments, say, set_option, settings
-from workflows.cli.conducting import conduct, ended_by_signals
+from workflows.cli.conducting import conduct, ended_by_signals, follow
 from workflows.cli.data import draw_sample
 from workflows.cli.definition import named_definition, pipeline_name
 from workflows.cli.place import LOCAL, Connection, connect
@@ -111,7 +111,7 @@ def run_command(
             parameters=given, version=chosen.version, max_parallel=max_parallel, selection=selection
         )
         arn = executions.start(place.clients, chosen.pipeline, start, token=secrets.token_hex(16))
-        conduct(place, arn, verbose=verbose, as_json=as_json, since=started)
+        conduct(place, follow(place, arn, verbose=verbose), as_json=as_json, since=started)
 
 
 def _choose(name: str, version: int | None, chosen: Settings) -> _Chosen:

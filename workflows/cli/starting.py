@@ -22,9 +22,10 @@ from workflows.cli.common import (
     say,
     set_option,
 )
-from workflows.cli.conducting import conduct, ended_by_signals
+from workflows.cli.conducting import conduct, ended_by_signals, follow
 from workflows.cli.place import Connection, connect, on_option
 from workflows.cli.progress import Progress
+from workflows.cli.resuming import resume
 from workflows.cli.summary import print_summary, step_types, summary
 from workflows.definition.loader import load
 from workflows.definition.parameters import bind
@@ -79,7 +80,10 @@ def start_command(
             selection=selected(place, pipeline, steps, source),
         )
         arn = executions.start(place.clients, pipeline, start, token=_request_token(pipeline, token))
-        _go_on(place, arn, wait=wait, as_json=as_json, since=since)
+        if place.is_local:
+            with ended_by_signals():
+                conduct(place, follow(place, arn, verbose=False), as_json=as_json, since=since)
+        _go_on(place, arn, wait=wait, as_json=as_json)
 
 
 @click.command("retry")
@@ -98,8 +102,12 @@ def retry_command(
     since = time.monotonic()
     with connect(on) as place:
         arn = str(executions.find(place.clients, execution)["PipelineExecutionArn"])
+        if place.is_local:
+            # The work is done by this very process.
+            with ended_by_signals():
+                resume(place, arn, max_parallel=max_parallel, verbose=False, as_json=as_json, since=since)
         executions.retry(place.clients, arn, token=secrets.token_hex(16), max_parallel=max_parallel)
-        _go_on(place, arn, wait=wait, as_json=as_json, since=since)
+        _go_on(place, arn, wait=wait, as_json=as_json)
 
 
 @click.command("watch")
@@ -162,11 +170,7 @@ def selected(place: Connection, pipeline: str, steps: str | None, source: str | 
     return Selection(steps=names, source_arn=str(record["PipelineExecutionArn"]))
 
 
-def _go_on(place: Connection, arn: str, *, wait: bool, as_json: bool, since: float) -> None:
-    if place.is_local:
-        # The work is done by this very process.
-        with ended_by_signals():
-            conduct(place, arn, verbose=False, as_json=as_json, since=since)
+def _go_on(place: Connection, arn: str, *, wait: bool, as_json: bool) -> None:
     if wait:
         say(f"* execution {arn}")
         follow_to_the_end(place, arn, limit_s=None, follow_logs=False, as_json=as_json)
