@@ -4,6 +4,7 @@ Inside this package timestamps are ISO 8601 strings, as in the records; on the w
 seconds since 1970.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -14,12 +15,13 @@ from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from workflows.definition.model import JSON
-from workflows.server.errors import validation
+from workflows.server.errors import AwsError, validation
 
 Input: TypeAlias = "Mapping[str, JSON]"
 Output: TypeAlias = "Mapping[str, JSON]"
 
-_NUMBERS = ("integer", "long", "float", "double")
+# Numbers reach up to here, and from there on down.
+_LIMITS = {"integer": 2**31, "long": 2**63, "float": 2.0**128, "double": math.inf}
 _PYTHON: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "blob": (str,),
@@ -49,7 +51,7 @@ def read_input(shape: StructureShape | None, document: JSON) -> dict[str, JSON]:
     """
     body = document if document is not None else {}
     if not isinstance(body, dict):
-        raise validation("The request body is not an object")
+        raise AwsError("SerializationException", "The request body is not an object")
     if shape is None:
         return {}
     faults = list(_faults(shape, body, ""))
@@ -70,8 +72,7 @@ def write_output(shape: StructureShape | None, record: Output) -> dict[str, JSON
 
 def _faults(shape: Shape, value: JSON, at: str) -> Iterator[str]:
     """What is wrong with a value, and with everything in it."""
-    is_boolean = isinstance(value, bool) and shape.type_name in _NUMBERS
-    if is_boolean or not isinstance(value, _PYTHON[shape.type_name]):
+    if not _is_of_type(shape.type_name, value):
         yield f"Value at '{at}' failed to satisfy constraint: Member must be of type {shape.type_name}"
         return
     yield from _broken_constraints(shape, value, at)
@@ -80,6 +81,26 @@ def _faults(shape: Shape, value: JSON, at: str) -> Iterator[str]:
             yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
         else:
             yield from _faults(inner, item, place)
+
+
+def _is_of_type(name: str, value: JSON) -> bool:
+    if not isinstance(value, _PYTHON[name]) or (isinstance(value, bool) and name != "boolean"):
+        return False
+    if name == "timestamp":
+        return _moment(value) is not None
+    limit = _LIMITS.get(name)
+    return limit is None or not isinstance(value, (int, float)) or -limit <= value < limit
+
+
+def _moment(value: JSON) -> datetime | None:
+    """A time in a request, in seconds since 1970 or as ISO 8601 has it; None if no calendar has it."""
+    try:
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value)
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        return datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _parts(shape: Shape, value: JSON, at: str) -> Iterator[tuple[Shape, JSON, str]]:
@@ -144,9 +165,8 @@ def _read(shape: Shape, value: JSON) -> JSON:
         return [_read(shape.member, item) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {name: _read(shape.value, item) for name, item in value.items()}
-    if shape.type_name == "timestamp" and isinstance(value, (int, float)):
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value
+    moment = _moment(value) if shape.type_name == "timestamp" else None
+    return value if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _write(shape: Shape, value: JSON) -> JSON:
