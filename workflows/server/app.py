@@ -11,8 +11,10 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -32,7 +34,8 @@ from workflows.server.json_protocol import JsonService
 from workflows.server.machine import Machine
 from workflows.server.orders import start_pipeline
 from workflows.server.runtime import Runtime
-from workflows.server.s3.app import S3
+from workflows.server.s3.app import S3, error_answer, new_ids
+from workflows.server.s3.errors import s3_error
 from workflows.server.sagemaker import endpoint_changes, operations
 from workflows.server.sagemaker.orphans import adopt_orphans
 
@@ -69,29 +72,42 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, and log it."""
         request, started = Request(scope, receive), time.monotonic()
-        service, status = _service(request), 0
+        service, status, request_id = _service(request), 0, str(uuid4())
 
         async def note_and_send(message: Message) -> None:
             nonlocal status
-            status = message.get("status", status)
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).setdefault("x-amzn-requestid", request_id)
             await send(message)
 
-        if not self._may(request):
-            await _json_error(_NOT_ALLOWED)(scope, receive, note_and_send)
-        elif service == "s3":
-            await self._s3(scope, receive, note_and_send)
-        else:
-            response = await self._answer(service, request)
-            await response(scope, receive, note_and_send)
+        try:
+            await self._respond(service, request, note_and_send)
+        except Exception:
+            # A bug. Its traceback is for the log; clients learn what AWS would tell them.
+            _LOG.exception("request %s failed", request_id)
+            if status:
+                raise  # half of an answer is sent: the connection must be closed
+            await _failure(service, request)(scope, receive, note_and_send)
         line = {
+            "id": request_id,
             "service": service,
             "operation": request.headers.get("x-amz-target", "").rpartition(".")[2],
             "method": request.method,
-            "path": request.url.path,
+            "path": scope["path"],
             "status": status,
             "ms": round((time.monotonic() - started) * 1000),
         }
         _LOG.info(json.dumps(line))
+
+    async def _respond(self, service: str, request: Request, send: Send) -> None:
+        if not self._may(request):
+            await _json_error(_NOT_ALLOWED)(request.scope, request.receive, send)
+        elif service == "s3":
+            await self._s3(request.scope, request.receive, send)
+        else:
+            response = await self._answer(service, request)
+            await response(request.scope, request.receive, send)
 
     def _may(self, request: Request) -> bool:
         if self._token is None:
@@ -183,9 +199,11 @@ def running(engine: Engine, *, resume: bool, token: str | None = None) -> Iterat
 
 
 def _service(request: Request) -> str:
-    if request.url.path == "/ping":
+    # Not of request.url: that is made of the header Host, too, which may hold anything.
+    path = request.scope["path"]
+    if path == "/ping":
         return "ping"
-    return service_of(request.method, request.url.path, dict(request.query_params), dict(request.headers))
+    return service_of(request.method, path, dict(request.query_params), dict(request.headers))
 
 
 async def _body(request: Request) -> bytes:
@@ -197,6 +215,17 @@ async def _body(request: Request) -> bytes:
                 "RequestEntityTooLargeException", f"The body has more than {_LARGEST_BODY} bytes", status=413
             )
     return bytes(body)
+
+
+def _failure(service: str, request: Request) -> Response:
+    """The answer where something here is broken."""
+    message = "An internal error has occurred; the log of this server has it."
+    if service == "s3":
+        return error_answer(s3_error("InternalError", message), request.scope["path"], new_ids())
+    error = AwsError("InternalFailure", message, status=500)
+    if service == "sts":
+        return Response(sts.error_document(error), error.status, media_type="text/xml")
+    return _json_error(error)
 
 
 def _json_error(error: AwsError) -> Response:
