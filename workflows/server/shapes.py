@@ -99,7 +99,7 @@ def _moment(value: JSON) -> datetime | None:
             found = datetime.fromisoformat(value)
             return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
         return datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else None
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):  # the last is the C library's
         return None
 
 

@@ -31,6 +31,7 @@ BODIES = {
     "infinite after all": b'{"CreatedAfter": 1e999}',
     "a time beyond all calendars": b'{"CreatedAfter": 1e300}',
     "a time before all calendars": b'{"CreatedAfter": -99999999999999}',
+    "a time that the C library cannot have": b'{"CreatedAfter": -9223372036854775808}',
     "no time": b'{"CreatedAfter": "never"}',
     "a number of 5000 digits": b'{"MaxResults": ' + b"9" * 5000 + b"}",
     "a number of 1000 digits": b'{"MaxResults": ' + b"9" * 1000 + b"}",
