@@ -1,4 +1,4 @@
-"""JSON out of the bodies of requests, read without trust."""
+"""JSON from outside, read without trust: the bodies of requests, and documents in their members."""
 
 import json
 
@@ -13,22 +13,37 @@ def read_document(body: bytes) -> JSON:
     """The document in a body; an empty one stands for an empty object.
 
     Raises:
-        AwsError: SerializationException; it is no JSON, nested without end, or has characters that are none.
+        AwsError: SerializationException.
     """
     try:
-        document: JSON = json.loads(body or b"{}", parse_constant=_refuse)
-        if b"\\ud" in body.lower():
-            # Half of a surrogate pair is no character: it could be neither stored nor sent.
-            json.dumps(document, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        raise AwsError("SerializationException", "The request body is not JSON") from None
+        return parse_json((body or b"{}").decode())
+    except ValueError as error:
+        raise AwsError("SerializationException", f"The request body is not JSON: {error}") from None
+
+
+def parse_json(text: str) -> JSON:
+    """A document that can be stored, sent and walked through.
+
+    Raises:
+        ValueError: it is no JSON, nested without end, or has characters that are none.
+    """
+    try:
+        document: JSON = json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if "\\ud" in text.lower():
+        # Half of a surrogate pair is no character.
+        json.dumps(document, ensure_ascii=False).encode()
     if _is_deep(document):
-        raise AwsError("SerializationException", f"The request body has more than {_DEEPEST} levels")
+        raise ValueError(_TOO_DEEP)
     return document
 
 
+_TOO_DEEP = f"it has more than {_DEEPEST} levels"
+
+
 def _refuse(constant: str) -> JSON:
-    raise ValueError(f"{constant} is no number in JSON")
+    raise ValueError(f"{constant} is no number")
 
 
 def _is_deep(document: JSON) -> bool:
