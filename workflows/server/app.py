@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -35,16 +35,16 @@ from workflows.server.machine import Machine
 from workflows.server.orders import start_pipeline
 from workflows.server.runtime import Runtime
 from workflows.server.s3.app import S3, error_answer, new_ids
-from workflows.server.s3.errors import s3_error
 from workflows.server.sagemaker import endpoint_changes, operations
 from workflows.server.sagemaker.orphans import adopt_orphans
 
 _LOG = logging.getLogger("workflows.server")
 _JSON_TYPE = "application/x-amz-json-1.1"
-# The longest request of a JSON service is a pipeline's definition of a million characters.
 _NOT_ALLOWED = AwsError(
     "UnrecognizedClientException", "The security token included in the request is invalid.", status=403
 )
+_FAILURE = AwsError("InternalFailure", "An internal error; the log of this server has it.", status=500)
+# The longest request of a JSON service is a pipeline's definition of a million characters.
 _LARGEST_BODY = 16 * 2**20
 
 
@@ -83,12 +83,14 @@ class App:
 
         try:
             await self._respond(service, request, note_and_send)
+        except ClientDisconnect:
+            pass  # before its body had arrived: nobody is there to be answered
         except Exception:
             # A bug. Its traceback is for the log; clients learn what AWS would tell them.
             _LOG.exception("request %s failed", request_id)
             if status:
                 raise  # half of an answer is sent: the connection must be closed
-            await _failure(service, request)(scope, receive, note_and_send)
+            await _error(service, _FAILURE, request)(scope, receive, note_and_send)
         line = {
             "id": request_id,
             "service": service,
@@ -102,7 +104,7 @@ class App:
 
     async def _respond(self, service: str, request: Request, send: Send) -> None:
         if not self._may(request):
-            await _json_error(_NOT_ALLOWED)(request.scope, request.receive, send)
+            await _error(service, _NOT_ALLOWED, request)(request.scope, request.receive, send)
         elif service == "s3":
             await self._s3(request.scope, request.receive, send)
         else:
@@ -126,7 +128,7 @@ class App:
         try:
             body = await _body(request)
         except AwsError as error:
-            return _json_error(error)
+            return _error(service, error, request)
         if service == "scheduler":
             return await run_in_threadpool(self._schedule, request, body)
         if service == "sts":
@@ -217,12 +219,10 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _failure(service: str, request: Request) -> Response:
-    """The answer where something here is broken."""
-    message = "An internal error has occurred; the log of this server has it."
+def _error(service: str, error: AwsError, request: Request) -> Response:
+    """An error in the form that the clients of a service read."""
     if service == "s3":
-        return error_answer(s3_error("InternalError", message), request.scope["path"], new_ids())
-    error = AwsError("InternalFailure", message, status=500)
+        return error_answer(error, request.scope["path"], new_ids())
     if service == "sts":
         return Response(sts.error_document(error), error.status, media_type="text/xml")
     return _json_error(error)
