@@ -30,13 +30,14 @@ from workflows.server.elsewhere import Elsewhere
 from workflows.server.errors import AwsError
 from workflows.server.events import service as events
 from workflows.server.events.rest import RestService
-from workflows.server.json_protocol import JsonService
+from workflows.server.json_protocol import JsonService, Operation
 from workflows.server.machine import Machine
 from workflows.server.orders import start_pipeline
 from workflows.server.runtime import Runtime
 from workflows.server.s3.app import S3, error_answer, new_ids
 from workflows.server.sagemaker import endpoint_changes, operations
 from workflows.server.sagemaker.orphans import adopt_orphans
+from workflows.server.throttle import NEVER, Throttle
 
 _LOG = logging.getLogger("workflows.server")
 _JSON_TYPE = "application/x-amz-json-1.1"
@@ -47,23 +48,26 @@ _FAILURE = AwsError("InternalFailure", "An internal error; the log of this serve
 # The longest request of a JSON service is a pipeline's definition of a million characters.
 _LARGEST_BODY = 16 * 2**20
 
+# Name -> the operations that exist here.
+JSON_SERVICES: Mapping[str, Mapping[str, Operation]] = {
+    "sagemaker": operations.OPERATIONS,
+    "logs": logs.OPERATIONS,
+    "events": events.OPERATIONS,
+}
+
 
 class App:
     """The ASGI application."""
 
-    def __init__(self, machine: Machine, *, token: str | None = None) -> None:
-        """With a token, only requests that are signed with it as access key id are answered."""
-        self._token = token
+    def __init__(self, machine: Machine, *, token: str | None = None, throttle: Throttle = NEVER) -> None:
+        """With a token, only requests that are signed with it as access key id are answered.
+
+        `throttle` may hold operations of the JSON services; see `JSON_SERVICES`.
+        """
+        self._token, self._throttle = token, throttle
         region, account = machine.names.region, machine.names.account
         self._machine = machine
-        self._json = {
-            name: JsonService(name, known)
-            for name, known in (
-                ("sagemaker", operations.OPERATIONS),
-                ("logs", logs.OPERATIONS),
-                ("events", events.OPERATIONS),
-            )
-        }
+        self._json = {name: JsonService(name, known) for name, known in JSON_SERVICES.items()}
         self._scheduler = RestService("scheduler", events.SCHEDULER_OPERATIONS)
         self._s3 = S3(machine.store.objects, region=region, account=account)
         self._runtime = Runtime(machine)
@@ -139,6 +143,7 @@ class App:
 
     def _call(self, service: JsonService, target: str, body: bytes) -> Response:
         try:
+            self._throttle.meet(target.partition(".")[2])
             document = service.call(self._machine, target, body)
         except AwsError as error:
             return _json_error(error)
@@ -174,7 +179,9 @@ def answering(engine: Engine) -> Iterator[App]:
 
 
 @contextmanager
-def running(engine: Engine, *, resume: bool, token: str | None = None) -> Iterator[App]:
+def running(
+    engine: Engine, *, resume: bool, token: str | None = None, throttle: Throttle = NEVER
+) -> Iterator[App]:
     """The application of an engine's machine, with everything that goes on beside its requests.
 
     Executions whose process has ended are taken over at the start: they go on, or are marked as stopped. At
@@ -184,6 +191,7 @@ def running(engine: Engine, *, resume: bool, token: str | None = None) -> Iterat
         engine: whose store, place and runners.
         resume: whether such executions go on.
         token: see :class:`App`.
+        throttle: see :class:`App`.
     """
     background = Background()
     with Hosts(engine.store, images=engine.place.images, environment=engine.place.environment) as hosts:
@@ -194,7 +202,7 @@ def running(engine: Engine, *, resume: bool, token: str | None = None) -> Iterat
         endpoint_changes.settle(machine)
         loop.start()
         try:
-            yield App(machine, token=token)
+            yield App(machine, token=token, throttle=throttle)
         finally:
             loop.stop()
             background.stop_all()
