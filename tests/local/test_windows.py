@@ -67,7 +67,8 @@ def fill(store, records):
         Write(
             kind=kind,
             name=name,
-            body={"Name": name, "TrainingJobStatus": status_of(name)} | ({"CreationTime": time} if time else {}),
+            body={"Name": name, "TrainingJobStatus": status_of(name)}
+            | ({"CreationTime": time} if time else {}),
             parent=parent,
         )
         for kind, name, parent, time in records
