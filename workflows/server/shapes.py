@@ -124,8 +124,9 @@ def _broken_constraints(shape: Shape, value: JSON, at: str) -> Iterator[str]:
     choices = shape.metadata.get("enum")
     if choices and value not in choices:
         yield f"{start} satisfy enum value set: [{', '.join(choices)}]"
-    pattern = shape.metadata.get("pattern")
-    if pattern and isinstance(value, str) and not _matches(pattern, value):
+    pattern, longest = shape.metadata.get("pattern"), shape.metadata.get("max", math.inf)
+    # Not of what is too long anyway: it could take long, too.
+    if pattern and isinstance(value, str) and len(value) <= longest and not _matches(pattern, value):
         yield f"{start} satisfy regular expression pattern: {pattern}"
     sized = isinstance(value, (str, list, dict))
     size = len(value) if isinstance(value, (str, list, dict)) else value
@@ -138,8 +139,15 @@ def _broken_constraints(shape: Shape, value: JSON, at: str) -> Iterator[str]:
             yield f"{start} {what} {limit}"
 
 
+# Patterns that Python would try in more ways than there are atoms, and what says the same.
+_THE_SAME = {
+    r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$": r"\t*[\x20-\x7E][\t\x20-\x7E]*",
+}
+
+
 @cache
 def _compiled(pattern: str) -> "re.Pattern[str] | None":
+    pattern = _THE_SAME.get(pattern, pattern)
     try:
         return re.compile(pattern.replace("\\p{L}", r"\w").replace("\\p{Z}", r"\s").replace("\\p{N}", r"\d"))
     except re.error:

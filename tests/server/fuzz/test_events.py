@@ -241,6 +241,15 @@ def test_any_path_and_template_gets_an_answer(target, path, template, name):
     check_json(target.call("AWSEvents.DeleteRule", {"Name": "sent"}))
 
 
+def test_a_value_that_a_pattern_could_be_tried_on_for_ever_is_refused(target):
+    given = {"Id": "one", "Arn": "arn:aws:events:eu-west-1:123456789012:api-destination/a"}
+    given["HttpParameters"] = {"HeaderParameters": {"a": "a " * 250 + "\x01"}}
+    answer = target.call("AWSEvents.PutTargets", {"Rule": "none", "Targets": [given]})
+    check_json(answer)
+    assert answer.code == "ValidationException"
+    assert "regular expression pattern" in answer.document["message"]
+
+
 FILTERS = (
     '"',
     '""',
