@@ -40,6 +40,7 @@ from workflows.server.sagemaker.orphans import adopt_orphans
 from workflows.server.throttle import NEVER, Throttle
 
 _LOG = logging.getLogger("workflows.server")
+_REQUEST_ID, _S3_REQUEST_ID = "x-amzn-requestid", "x-amz-request-id"
 _JSON_TYPE = "application/x-amz-json-1.1"
 _NOT_ALLOWED = AwsError(
     "UnrecognizedClientException", "The security token included in the request is invalid.", status=403
@@ -79,10 +80,11 @@ class App:
         service, status, request_id = _service(request), 0, str(uuid4())
 
         async def note_and_send(message: Message) -> None:
-            nonlocal status
+            nonlocal status, request_id
             if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message).setdefault("x-amzn-requestid", request_id)
+                status, headers = message["status"], MutableHeaders(scope=message)
+                # S3 has one of its own.
+                request_id = headers.get(_S3_REQUEST_ID) or headers.setdefault(_REQUEST_ID, request_id)
             await send(message)
 
         try:
