@@ -6,7 +6,9 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from tests.server.fuzz.asking import S3_SIGNED
 from workflows.server.app import App
+from workflows.server.s3.table import OPERATIONS
 
 
 class Broken:
@@ -14,6 +16,9 @@ class Broken:
 
     def __getattr__(self, name):
         raise AssertionError(f"the secret of {name}")
+
+    def __call__(self, *_):
+        raise AssertionError("the secret of a call")
 
 
 @pytest.fixture
@@ -32,3 +37,15 @@ def test_a_bug_is_an_error_in_the_services_shape_and_a_traceback_in_the_log(url,
     assert f"request {answer.headers['x-amzn-requestid']} failed" in caplog.text
     assert "the secret of ask" in caplog.text
     assert httpx.get(f"{url}/ping").status_code == 200
+
+
+def test_a_bug_behind_an_object_is_an_error_of_s3(url, caplog, monkeypatch):
+    monkeypatch.setitem(OPERATIONS, "ListBuckets", Broken())
+    with caplog.at_level(logging.ERROR, "workflows.server"):
+        answer = httpx.get(url, headers={"authorization": S3_SIGNED})
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/xml"
+    assert "<Code>InternalError</Code>" in answer.text
+    assert "secret" not in answer.text
+    assert f"<RequestId>{answer.headers['x-amzn-requestid']}</RequestId>" in answer.text
+    assert f"request {answer.headers['x-amzn-requestid']} failed" in caplog.text

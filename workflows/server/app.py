@@ -35,6 +35,7 @@ from workflows.server.machine import Machine
 from workflows.server.orders import start_pipeline
 from workflows.server.runtime import Runtime
 from workflows.server.s3.app import S3, error_answer, new_ids
+from workflows.server.s3.errors import s3_error
 from workflows.server.sagemaker import endpoint_changes, operations
 from workflows.server.sagemaker.orphans import adopt_orphans
 from workflows.server.throttle import NEVER, Throttle
@@ -46,6 +47,7 @@ _NOT_ALLOWED = AwsError(
     "UnrecognizedClientException", "The security token included in the request is invalid.", status=403
 )
 _FAILURE = AwsError("InternalFailure", "An internal error; the log of this server has it.", status=500)
+_S3_FAILURE = s3_error("InternalError", _FAILURE.message)
 # The longest request of a JSON service is a pipeline's definition of a million characters.
 _LARGEST_BODY = 16 * 2**20
 
@@ -78,6 +80,7 @@ class App:
         """Answer one request, and log it."""
         request, started = Request(scope, receive), time.monotonic()
         service, status, request_id = _service(request), 0, str(uuid4())
+        request.state.id = request_id
 
         async def note_and_send(message: Message) -> None:
             nonlocal status, request_id
@@ -96,7 +99,8 @@ class App:
             _LOG.exception("request %s failed", request_id)
             if status:
                 raise  # half of an answer is sent: the connection must be closed
-            await _error(service, _FAILURE, request)(scope, receive, note_and_send)
+            failure = _S3_FAILURE if service == "s3" else _FAILURE
+            await _error(service, failure, request)(scope, receive, note_and_send)
         line = {
             "id": request_id,
             "service": service,
@@ -232,7 +236,7 @@ async def _body(request: Request) -> bytes:
 def _error(service: str, error: AwsError, request: Request) -> Response:
     """An error in the form that the clients of a service read."""
     if service == "s3":
-        return error_answer(error, request.scope["path"], new_ids())
+        return error_answer(error, request.scope["path"], {**new_ids(), _S3_REQUEST_ID: request.state.id})
     if service == "sts":
         return Response(sts.error_document(error), error.status, media_type="text/xml")
     return _json_error(error)
