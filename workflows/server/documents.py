@@ -7,6 +7,7 @@ from workflows.server.errors import AwsError
 
 # The deepest shape of a service that is not recursive has a dozen levels.
 _DEEPEST = 100
+_TOO_DEEP = f"it has more than {_DEEPEST} levels"
 
 
 def read_document(body: bytes) -> JSON:
@@ -37,9 +38,6 @@ def parse_json(text: str) -> JSON:
     if _is_deep(document):
         raise ValueError(_TOO_DEEP)
     return document
-
-
-_TOO_DEEP = f"it has more than {_DEEPEST} levels"
 
 
 def _refuse(constant: str) -> JSON:

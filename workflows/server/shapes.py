@@ -6,6 +6,7 @@ seconds since 1970.
 
 import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -20,8 +21,8 @@ from workflows.server.errors import AwsError, validation
 Input: TypeAlias = "Mapping[str, JSON]"
 Output: TypeAlias = "Mapping[str, JSON]"
 
-# Numbers reach up to here, and from there on down.
-_LIMITS = {"integer": 2**31, "long": 2**63, "float": 2.0**128, "double": math.inf}
+# Numbers are below this, and not below its negative.
+_LIMITS = {"integer": 2**31, "long": 2**63, "float": 2.0**128, "double": sys.float_info.max}
 _PYTHON: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "blob": (str,),

@@ -29,6 +29,7 @@ BODIES = {
     "not a number": b'{"MaxResults": NaN}',
     "infinity": b'{"CreatedAfter": -Infinity}',
     "infinite after all": b'{"CreatedAfter": 1e999}',
+    "minus infinity after all": b'{"CreatedAfter": -1e999}',
     "a time beyond all calendars": b'{"CreatedAfter": 1e300}',
     "a time before all calendars": b'{"CreatedAfter": -99999999999999}',
     "a time that the C library cannot have": b'{"CreatedAfter": -9223372036854775808}',
@@ -55,6 +56,14 @@ BODIES = {
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_a_strange_body_gets_an_answer_in_the_protocol(target, operation, body):
     check_json(target.call(operation, body))
+
+
+@pytest.mark.parametrize(
+    "name", ["half a pair", "not a number", "deep lists", "deep objects", "UTF-32 without mark", "a list"]
+)
+def test_what_is_no_document_is_said_to_be_none(target, name):
+    for operation in OPERATIONS:
+        assert target.call(operation, BODIES[name]).code == "SerializationException"
 
 
 @given(operation=st.sampled_from(OPERATIONS), body=st.binary(max_size=200))
