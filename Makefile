@@ -7,7 +7,12 @@ SAMPLE = $(abspath $(or $(WORKFLOWS_HOME),.workflows))/samples/birds/CUB_200_201
 # One picture of each species that was not trained on.
 FIRST_HELD_OUT = NR == FNR { held[$$1] = !$$2; next } held[$$1] { split($$2, part, "/"); if (!seen[part[1]]++) print $$2 }
 
-.PHONY: run test check chaos benchmarks lock clean
+# A failure is found again by the seed, which make prints with the command.
+FUZZ_SCALE ?= 40
+FUZZ_SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+fuzz: FUZZ_SEED := $(FUZZ_SEED)
+
+.PHONY: run test check chaos fuzz benchmarks lock clean
 
 run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
 	$(BIN)/workflows run birds-detection --profile sample
@@ -25,6 +30,9 @@ check: $(INSTALLED)
 
 chaos: $(INSTALLED)  ## kill runs at 60 random moments, resume them, compare with an undisturbed run
 	$(BIN)/python -m tests.chaos.storm --moments 60
+
+fuzz: $(INSTALLED)  ## hostile requests: FUZZ_SCALE times those of the tests, each time others
+	FUZZ_SCALE=$(FUZZ_SCALE) $(BIN)/python -m pytest tests/server/fuzz --hypothesis-seed=$(FUZZ_SEED)
 
 benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.preparation_speed

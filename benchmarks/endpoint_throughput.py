@@ -33,7 +33,7 @@ from tests.algorithms.detection_jobs import write_records
 from tests.server.conftest import REGION, make_machine
 from workflows.local.store import Store
 from workflows.server.app import App
-from workflows.server.listen import listen
+from workflows.server.listen import listening, serve
 
 LIMIT = 0.3  # of the bare container's throughput
 ROUNDS = 5
@@ -80,7 +80,9 @@ def serve(home: str, port: "multiprocessing.Queue[str]") -> None:
     """The server, as a process."""
     machine = make_machine(Path(home))
     try:
-        listen(App(machine), host="127.0.0.1", port=0, ready=port.put)
+        with listening() as address:
+            port.put(address.url)
+            serve(App(machine), address)
     finally:
         machine.background.stop_all()
         machine.hosts.close()

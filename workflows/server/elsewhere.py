@@ -59,11 +59,10 @@ class Elsewhere:
             return _error(
                 request, "MissingAuthenticationToken", "Request is missing Authentication Token", 403
             )
-        if request.url.path.startswith(_MOTOS_OWN):
-            return _error(
-                request, "AccessDenied", f"{request.url.path} is not available on this machine", 403
-            )
-        _LOG.info("%s %s: %s: answered by moto, nothing behind it", request.method, request.url.path, service)
+        path = request.scope["path"]
+        if path.startswith(_MOTOS_OWN):
+            return _error(request, "AccessDenied", f"{path} is not available on this machine", 403)
+        _LOG.info("%s %s: %s: answered by moto, nothing behind it", request.method, path, service)
         try:
             body = await _body(request)
         except _TooLarge:
@@ -77,9 +76,9 @@ class Elsewhere:
 
         builder = EnvironBuilder(
             method=request.method,
-            path=request.url.path,
-            query_string=request.url.query,
-            base_url=f"http://{request.url.netloc}",
+            path=request.scope["path"],
+            query_string=request.scope["query_string"].decode("latin-1"),
+            base_url=_base_url(request),
             headers=self._headers(service, request),
             data=body,
         )
@@ -119,6 +118,13 @@ class Elsewhere:
 def is_ours(service: str) -> bool:
     """Whether moto must not be asked for a service; also for its other names, such as sagemaker-metrics."""
     return any(service == name or service.startswith((f"{name}-", f"{name}.")) for name in _OURS)
+
+
+def _base_url(request: Request) -> str:
+    try:
+        return f"http://{request.url.netloc}"
+    except ValueError:
+        return "http://localhost"  # what the header Host has is no address
 
 
 def _moto() -> "WSGIApplication":

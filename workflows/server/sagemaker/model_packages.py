@@ -18,7 +18,7 @@ from workflows.server.sagemaker.model_package_groups import find_group, refuse_d
 from workflows.server.shapes import Input, Output
 
 _MOST_PROPERTIES = 50
-_LISTING = Listing(kind=MODEL_PACKAGE, name="ModelPackageGroupName", order="Ascending")
+_LISTING = Listing(kind=MODEL_PACKAGE, name="ModelPackageGroupName", is_key=False, order="Ascending")
 # What UpdateModelPackage replaces.
 _REPLACED = (
     "ApprovalDescription",
