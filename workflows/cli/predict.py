@@ -18,13 +18,10 @@ from workflows.cli.common import (
 )
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-from workflows.local.deployments import container_of
 from workflows.local.hosting import Hosts
-from workflows.local.records import MODEL_PACKAGE
-from workflows.local.store import Store
+from workflows.local.predictions import class_names, detections, numbers, padded
 
 _OK = 200
-_COLUMNS = 6  # class, score, xmin, ymin, xmax, ymax
 
 Answer = tuple[Path, JSON]  # a picture, and what the endpoint said in JSON
 
@@ -80,10 +77,13 @@ def _detected(
 ) -> list[_Result]:
     from workflows.views.pictures import Scored, draw_detection_grid
 
-    scored = [Scored(image=picture, detections=_rows(picture, answer)) for picture, answer in answers]
+    scored = [
+        Scored(image=picture, detections=detections(answer, where=str(picture)))
+        for picture, answer in answers
+    ]
     classes = {int(row[0]) for entry in scored for row in entry.detections}
     found = draw_detection_grid(
-        scored, class_names=_padded(names, max(classes, default=0) + 1), threshold=threshold, output=target
+        scored, class_names=padded(names, max(classes, default=0) + 1), threshold=threshold, output=target
     )
     return [
         {
@@ -99,9 +99,9 @@ def _detected(
 def _classified(answers: Sequence[Answer], names: Sequence[str], target: Path) -> list[_Result]:
     from workflows.views.labels import Classified, draw_label_grid
 
-    classified = [Classified(image=picture, probabilities=_numbers(answer)) for picture, answer in answers]
+    classified = [Classified(image=picture, probabilities=numbers(answer)) for picture, answer in answers]
     widest = max(len(entry.probabilities) for entry in classified)
-    found = draw_label_grid(classified, class_names=_padded(names, widest), output=target)
+    found = draw_label_grid(classified, class_names=padded(names, widest), output=target)
     return [
         {
             "image": str(entry.image),
@@ -109,26 +109,6 @@ def _classified(answers: Sequence[Answer], names: Sequence[str], target: Path) -
         }
         for entry, labels in zip(classified, found, strict=True)
     ]
-
-
-def _padded(names: Sequence[str], count: int) -> list[str]:
-    """A name for every class; those that the registry does not know go by their number."""
-    return [*names, *(f"class {number}" for number in range(len(names), count))]
-
-
-def class_names(store: Store, endpoint: str) -> list[str]:
-    """The names of an endpoint's classes, from the data report of the version with the same artifact.
-
-    Empty if no version in the registry has it: classes then go by their numbers.
-    """
-    artifact = container_of(store, endpoint).text("ModelDataUrl")
-    for package in reversed(store.all(MODEL_PACKAGE)):
-        properties = package.get("CustomerMetadataProperties")
-        report = properties.get("DataReport") if isinstance(properties, dict) else None
-        if report and artifact in json.dumps(package.get("InferenceSpecification")):
-            names = json.loads(store.objects.read(str(report))).get("class_names", [])
-            return [str(name) for name in names]
-    return []
 
 
 def _ask(hosts: Hosts, endpoint: str, picture: Path) -> JSON:
@@ -139,19 +119,3 @@ def _ask(hosts: Hosts, endpoint: str, picture: Path) -> JSON:
         raise WorkflowError(f"{picture}: the endpoint answered {answer.status}: {told}")
     document: JSON = json.loads(answer.body)
     return document
-
-
-def _rows(picture: Path, answer: JSON) -> list[list[float]]:
-    rows = answer.get("prediction") if isinstance(answer, dict) else None
-    detections = [_numbers(row) for row in rows] if isinstance(rows, list) else [[]]
-    if any(len(row) != _COLUMNS for row in detections):
-        raise WorkflowError(f"{picture}: the endpoint answers neither with detections nor with probabilities")
-    return detections
-
-
-def _numbers(values: JSON) -> list[float]:
-    return (
-        [float(value) for value in values if isinstance(value, (int, float))]
-        if isinstance(values, list)
-        else []
-    )

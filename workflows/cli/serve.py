@@ -42,11 +42,12 @@ def serve_command(host: str, port: int, token: str | None, resume: bool) -> None
         )
     chosen = settings()
     _log_to_stderr()
-    with running(engine_of(chosen, open_store(chosen)), resume=resume, token=token) as app:
+    with running(engine_of(chosen, open_store(chosen)), resume=resume, token=token, host=host) as app:
         listen(app, host=host, port=port, ready=_tell)
 
 
 def _tell(url: str) -> None:
+    say(f"TIP   {url}/ shows it in a browser")
     say(f"TIP   export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")
     click.echo(f"serving this machine as AWS at {url}")
     sys.stdout.flush()

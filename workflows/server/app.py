@@ -31,6 +31,8 @@ from workflows.server.events.rest import RestService
 from workflows.server.json_protocol import JsonService
 from workflows.server.machine import Machine
 from workflows.server.orders import start_pipeline
+from workflows.server.page import guard
+from workflows.server.page.app import Page, refused
 from workflows.server.runtime import Runtime
 from workflows.server.s3.app import S3
 from workflows.server.sagemaker import endpoint_changes, operations
@@ -48,9 +50,16 @@ _LARGEST_BODY = 16 * 2**20
 class App:
     """The ASGI application."""
 
-    def __init__(self, machine: Machine, *, token: str | None = None) -> None:
-        """With a token, only requests that are signed with it as access key id are answered."""
-        self._token = token
+    def __init__(self, machine: Machine, *, token: str | None = None, host: str = "127.0.0.1") -> None:
+        """What answers for a machine.
+
+        Args:
+            machine: its state and its work.
+            token: if given, only requests that are signed with it as access key id are answered.
+            host: where it listens; browsers that call it by another name are refused.
+        """
+        self._token, self._host = token, host
+        self._page = Page(machine, token=token)
         region, account = machine.names.region, machine.names.account
         self._machine = machine
         self._json = {
@@ -70,13 +79,19 @@ class App:
         """Answer one request, and log it."""
         request, started = Request(scope, receive), time.monotonic()
         service, status = _service(request), 0
+        refusal = guard.refusal(request.headers, host=self._host)
+        to_sandbox = guard.is_browser(request.headers) and service != "page"
 
         async def note_and_send(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
-            await send(message)
+            await send(guard.sandboxed(message) if to_sandbox else message)
 
-        if not self._may(request):
+        if refusal is not None:
+            await refused(refusal)(scope, receive, note_and_send)
+        elif service == "page":
+            await self._page(scope, receive, note_and_send)
+        elif not self._may(request):
             await _json_error(_NOT_ALLOWED)(scope, receive, note_and_send)
         elif service == "s3":
             await self._s3(scope, receive, note_and_send)
@@ -156,7 +171,9 @@ def answering(engine: Engine) -> Iterator[App]:
 
 
 @contextmanager
-def running(engine: Engine, *, resume: bool, token: str | None = None) -> Iterator[App]:
+def running(
+    engine: Engine, *, resume: bool, token: str | None = None, host: str = "127.0.0.1"
+) -> Iterator[App]:
     """The application of an engine's machine, with everything that goes on beside its requests.
 
     Executions whose process has ended are taken over at the start: they go on, or are marked as stopped. At
@@ -165,7 +182,7 @@ def running(engine: Engine, *, resume: bool, token: str | None = None) -> Iterat
     Args:
         engine: whose store, place and runners.
         resume: whether such executions go on.
-        token: see :class:`App`.
+        token, host: see :class:`App`.
     """
     background = Background()
     with Hosts(engine.store, images=engine.place.images, environment=engine.place.environment) as hosts:
@@ -176,7 +193,7 @@ def running(engine: Engine, *, resume: bool, token: str | None = None) -> Iterat
         endpoint_changes.settle(machine)
         loop.start()
         try:
-            yield App(machine, token=token)
+            yield App(machine, token=token, host=host)
         finally:
             loop.stop()
             background.stop_all()
@@ -185,6 +202,8 @@ def running(engine: Engine, *, resume: bool, token: str | None = None) -> Iterat
 def _service(request: Request) -> str:
     if request.url.path == "/ping":
         return "ping"
+    if Page.takes(request):
+        return "page"
     return service_of(request.method, request.url.path, dict(request.query_params), dict(request.headers))
 
 

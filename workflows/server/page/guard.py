@@ -1,0 +1,72 @@
+"""Keeps other sites' pages, in this user's browser, away from the server.
+
+It listens on loopback without a token, and loopback is where every page in the browser can send requests.
+Clients of AWS send none of the headers that are looked at here.
+
+Source: Fetch Metadata Request Headers (W3C), and Origin in RFC 6454.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.types import Message
+
+_OWN_SITES = ("same-origin", "none")  # none: the user has typed the address
+# Browsers send Sec-Fetch-* only to addresses that they trust; to the name of another site, which DNS leads
+# here, they send no more than these.
+_BROWSERS_OWN = ("sec-fetch-site", "sec-fetch-mode", "origin", "referer", "accept-language")
+# The objects of S3 have this server's origin: HTML among them must not be able to speak for its user.
+_SANDBOX = (b"content-security-policy", b"sandbox")
+
+
+def is_browser(headers: Mapping[str, str]) -> bool:
+    """Whether a browser sends a request; `headers` by lower-case names."""
+    return any(name in headers for name in _BROWSERS_OWN) or "Mozilla/" in headers.get("user-agent", "")
+
+
+def refusal(headers: Mapping[str, str], *, host: str) -> str | None:
+    """Why a browser's request is not answered; None if it is, or if no browser sends it.
+
+    Args:
+        headers: of the request, by lower-case names.
+        host: the address that the server was told to listen on.
+    """
+    if not is_browser(headers):
+        return None
+    asked = headers.get("host", "")
+    name = urlsplit(f"//{asked}").hostname or "" if _is_plain(asked) else ""
+    if not _is_own_name(name, host):
+        return (
+            f"This server does not answer a browser for the host '{asked}'. Ask for it by its IP address, as "
+            "localhost, or start it with --host and that name."
+        )
+    if headers.get("sec-fetch-site", "none") not in _OWN_SITES:
+        return "Another site has made your browser ask. To go on, type the address into the browser yourself."
+    origin = headers.get("origin")
+    if origin is not None and origin not in (f"http://{asked}", f"https://{asked}"):
+        return f"The page at {origin} is not this server's own. Open the server's address itself."
+    return None
+
+
+def sandboxed(message: Message) -> Message:
+    """The start of an answer to a browser, for what is none of the page's own."""
+    if message["type"] != "http.response.start":
+        return message
+    return {**message, "headers": [*message.get("headers", []), _SANDBOX]}
+
+
+def _is_plain(host: str) -> bool:
+    """Whether urlsplit can take it: brackets only where they belong."""
+    return host.count("[") == host.count("]") <= 1 and "[" not in host[1:] and "@" not in host
+
+
+def _is_own_name(name: str, host: str) -> bool:
+    # Browsers look up no name below localhost.
+    if name in ("localhost", host.lower()) or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
