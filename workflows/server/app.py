@@ -80,12 +80,11 @@ class App:
         request, started = Request(scope, receive), time.monotonic()
         service, status = _service(request), 0
         refusal = guard.refusal(request.headers, host=self._host)
-        to_sandbox = guard.is_browser(request.headers) and service != "page"
 
         async def note_and_send(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
-            await send(guard.sandboxed(message) if to_sandbox else message)
+            await send(message)
 
         if refusal is not None:
             await refused(refusal)(scope, receive, note_and_send)

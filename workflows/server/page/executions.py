@@ -33,7 +33,7 @@ from workflows.server.page.render import render
 from workflows.server.page.step_views import NOT_TAKEN, StepView, step_views
 
 _ON_FRONT = 10
-_CHARTED = "validation:"
+_TELLING = "validation:"
 _SEE_OTHER = 303
 
 
@@ -117,7 +117,7 @@ def show_execution(machine: Machine, request: Request) -> Response:
         execution=view,
         graph=_graph(definition, steps) if definition else None,
         steps=steps,
-        charts=_charts(machine, view, steps),
+        charts=_charts(machine, view, steps, prefix=_TELLING),
         parameters=objects_of(record["PipelineParameters"]),
         differences=_effects(record),
         description=str(record.get("PipelineExecutionDescription", "")),
@@ -215,11 +215,11 @@ def _outcome(definition: Definition, edge: Edge) -> str:
     return str(branch.outcome) if branch and branch.condition == edge.source else ""
 
 
-def _charts(machine: Machine, view: ExecutionView, steps: list[StepView]) -> list[Chart]:
+def _charts(machine: Machine, view: ExecutionView, steps: list[StepView], *, prefix: str = "") -> list[Chart]:
     series = step_jobs.metric_series(machine, view.id, steps)
     # What tells how good a model is comes first.
-    order = sorted(series, key=lambda name: (not name.startswith(_CHARTED), name))
-    return [found for name in order if (found := chart(name, series[name]))]
+    order = sorted(series, key=lambda name: (not name.startswith(_TELLING), name))
+    return [found for name in order if name.startswith(prefix) and (found := chart(name, series[name]))]
 
 
 def _effects(record: Record) -> list[tuple[str, str]]:

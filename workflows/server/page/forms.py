@@ -1,13 +1,18 @@
 """The fields and files of a form that a browser sends."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from workflows.server.errors import AwsError
 from workflows.server.runtime import PAYLOAD_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import FileStorage
 
 # A picture as large as an endpoint takes, and what a form writes around it.
 _LIMIT_BYTES = PAYLOAD_LIMIT_BYTES + 64 * 1024
@@ -55,8 +60,9 @@ def _parsed(body: bytes, content_type: str) -> Form:
         "REQUEST_METHOD": "POST",
     }
     _, fields, files = parse_form_data(environ)
-    uploads = {
-        name: Upload(name=file.filename or "", content_type=file.mimetype, content=file.read())
-        for name, file in files.items()
-    }
-    return Form(fields=dict(fields.items()), files=uploads)
+    return Form(fields=dict(fields.items()), files={name: _upload(file) for name, file in files.items()})
+
+
+def _upload(file: "FileStorage") -> Upload:
+    with closing(file):
+        return Upload(name=file.filename or "", content_type=file.mimetype, content=file.read())

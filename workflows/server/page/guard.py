@@ -10,19 +10,10 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from starlette.types import Message
-
 _OWN_SITES = ("same-origin", "none")  # none: the user has typed the address
 # Browsers send Sec-Fetch-* only to addresses that they trust; to the name of another site, which DNS leads
 # here, they send no more than these.
 _BROWSERS_OWN = ("sec-fetch-site", "sec-fetch-mode", "origin", "referer", "accept-language")
-# The objects of S3 have this server's origin: HTML among them must not be able to speak for its user.
-_SANDBOX = (b"content-security-policy", b"sandbox")
-
-
-def is_browser(headers: Mapping[str, str]) -> bool:
-    """Whether a browser sends a request; `headers` by lower-case names."""
-    return any(name in headers for name in _BROWSERS_OWN) or "Mozilla/" in headers.get("user-agent", "")
 
 
 def refusal(headers: Mapping[str, str], *, host: str) -> str | None:
@@ -32,7 +23,7 @@ def refusal(headers: Mapping[str, str], *, host: str) -> str | None:
         headers: of the request, by lower-case names.
         host: the address that the server was told to listen on.
     """
-    if not is_browser(headers):
+    if not _is_browser(headers):
         return None
     asked = headers.get("host", "")
     name = urlsplit(f"//{asked}").hostname or "" if _is_plain(asked) else ""
@@ -49,11 +40,8 @@ def refusal(headers: Mapping[str, str], *, host: str) -> str | None:
     return None
 
 
-def sandboxed(message: Message) -> Message:
-    """The start of an answer to a browser, for what is none of the page's own."""
-    if message["type"] != "http.response.start":
-        return message
-    return {**message, "headers": [*message.get("headers", []), _SANDBOX]}
+def _is_browser(headers: Mapping[str, str]) -> bool:
+    return any(name in headers for name in _BROWSERS_OWN) or "Mozilla/" in headers.get("user-agent", "")
 
 
 def _is_plain(host: str) -> bool:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from itertools import pairwise
 
-WIDTH, HEIGHT = 208, 46  # of a step
-_GAP_X, _GAP_Y, _MARGIN = 24, 34, 8
+WIDTH, HEIGHT = 196, 46  # of a step
+_GAP_X, _GAP_Y, _MARGIN = 20, 32, 6
 _BEND_WIDTH = 12  # of a long edge that passes a layer
 _SWEEPS = 6
 
