@@ -8,6 +8,7 @@ from tests.server.toy_requests import eventually
 from workflows.local.records import MODEL_PACKAGE
 
 pytest.importorskip("selenium")
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -17,7 +18,7 @@ from tests.server.page.chromium import CHROMIUM, DRIVER, chromium
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="chromium and chromedriver are not on this machine"
 )
-LIMIT_S = 60
+LIMIT_S = 30
 MOST_TABS = 60
 DROP = """
 const [base64, name] = arguments;
@@ -46,7 +47,11 @@ def tab(window, cloud):
 
 
 def wait(tab, look):
-    return WebDriverWait(tab, LIMIT_S, poll_frequency=0.05).until(lambda _: look())
+    try:
+        return WebDriverWait(tab, LIMIT_S, poll_frequency=0.05).until(lambda _: look())
+    except TimeoutException:
+        shown = tab.execute_script("return document.body.innerText")
+        raise AssertionError(f"the page still shows: {shown}") from None
 
 
 def text(tab, selector):
