@@ -7,7 +7,7 @@ SAMPLE = $(abspath $(or $(WORKFLOWS_HOME),.workflows))/samples/birds/CUB_200_201
 # One picture of each species that was not trained on.
 FIRST_HELD_OUT = NR == FNR { held[$$1] = !$$2; next } held[$$1] { split($$2, part, "/"); if (!seen[part[1]]++) print $$2 }
 
-.PHONY: run test check chaos benchmarks lock clean
+.PHONY: run test check chaos benchmarks screenshots lock clean
 
 run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
 	$(BIN)/workflows run birds-detection --profile sample
@@ -36,6 +36,9 @@ benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.api_latency
 	$(BIN)/python -m benchmarks.object_transfer
 	$(BIN)/python -m benchmarks.endpoint_throughput
+
+screenshots: $(INSTALLED)  ## docs/pictures/page-*.png, of a real run; needs chromium and chromium-driver
+	$(BIN)/python -m tests.server.page.screenshots
 
 lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-header \

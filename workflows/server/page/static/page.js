@@ -121,4 +121,6 @@ function listenForPictures(form) {
 const drop = document.getElementById("drop");
 if (drop) listenForPictures(drop);
 for (const log of document.querySelectorAll("[data-tail]")) log.scrollTop = log.scrollHeight;
+const graph = document.getElementById("graph");
+if (graph) graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;
 window.setTimeout(keepFresh, RUNNING_MS);
