@@ -1,7 +1,7 @@
 """Takes the pictures of the page that docs/server.md shows: python -m tests.server.page.screenshots
 
-A real run of the bird pipeline comes first, into a folder of its own. Then `workflows serve` starts on it, and
-a second execution, whose incremental training has an epoch more: what comes before it is in the cache.
+A real run of the bird pipeline comes first, into a folder of its own. Then `workflows serve` starts on it,
+and a second execution, whose incremental training has an epoch more: what comes before it is in the cache.
 """
 
 import argparse
@@ -119,7 +119,9 @@ def held_out(home):
             return dict(csv.reader(file, delimiter=" "))
 
     trained = table("train_test_split.txt")
-    return [sample / "images" / path for number, path in table("images.txt").items() if trained[number] == "0"]
+    return [
+        sample / "images" / path for number, path in table("images.txt").items() if trained[number] == "0"
+    ]
 
 
 def save(driver, name):

@@ -4,8 +4,9 @@ import pytest
 
 from tests.server.page.conftest import deploy, picture, register
 from tests.server.sagemaker.gates import create, definition, work
-from tests.server.toy_requests import eventually
 from workflows.local.records import MODEL_PACKAGE
+from workflows.server.app import App
+from workflows.server.listen import beside
 
 pytest.importorskip("selenium")
 from selenium.common.exceptions import TimeoutException
@@ -87,6 +88,7 @@ def test_the_graph_moves_from_executing_to_succeeded_without_a_reload(cloud, tab
         return tab.execute_script(script)
 
     assert labels() == ["First, AutoML: Executing", "Second, AutoML: Waiting"]
+    assert tab_to(tab, "node-2")
     gates.open("First")
     wait(tab, lambda: labels() == ["First, AutoML: Succeeded", "Second, AutoML: Executing"])
     gates.open("Second")
@@ -94,6 +96,7 @@ def test_the_graph_moves_from_executing_to_succeeded_without_a_reload(cloud, tab
     assert labels() == ["First, AutoML: Succeeded", "Second, AutoML: Succeeded"]
     assert tab.execute_script("return window.neverReloaded") is True
     assert text(tab, "#announcer").endswith("is Succeeded")
+    assert tab.execute_script("return document.activeElement.id") == "node-2"
 
 
 def test_the_keyboard_alone_reaches_an_execution(cloud, tab, sagemaker):
@@ -182,18 +185,10 @@ def test_no_page_is_wider_than_a_narrow_screen(cloud, tab, sagemaker):
         tab.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_a_server_that_has_gone_is_said_to_have_gone(cloud, tab, door):
-    tab.get(cloud.url)
-    former = door[0].app
-
-    async def gone(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
-
-    door[0].app = gone
-    try:
-        wait(tab, lambda: tab.find_element(By.ID, "lost").is_displayed())
-    finally:
-        door[0].app = former
-    wait(tab, lambda: not tab.find_element(By.ID, "lost").is_displayed())
-    tab.get_log("browser")  # its requests that failed are in there
-    assert eventually(lambda: text(tab, "h1"), "Overview")
+def test_a_server_that_has_gone_is_said_to_have_gone(cloud, tab):
+    with beside(App(cloud.machine)) as url:
+        tab.get(url)
+        assert not tab.find_element(By.ID, "lost").is_displayed()
+    wait(tab, lambda: tab.find_element(By.ID, "lost").is_displayed())
+    assert text(tab, "h1") == "Overview"
+    tab.get_log("browser")  # that its requests have failed

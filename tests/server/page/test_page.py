@@ -1,6 +1,8 @@
 """The page over HTTP, without its script: what it shows, and what its forms do."""
 
+import math
 import re
+from importlib.resources import files
 
 import pytest
 
@@ -9,6 +11,8 @@ from tests.server.sagemaker.gates import create, definition, work
 from tests.server.toy_requests import eventually
 from tests.toys import condition, fail, processing
 from workflows.local.records import EXECUTION, MODEL_PACKAGE, PIPELINE
+from workflows.server.page.charts import chart
+from workflows.server.page.layout import WIDTH, lay_out
 
 HOSTILE = "<script>alert(1)</script>"
 ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;"
@@ -294,3 +298,99 @@ def test_metrics_of_a_training_are_a_chart(sagemaker, browser, cloud):
     # The chart's axis runs from 0 at y = 174 to 1 at y = 10; 0.2 is at 174 - 0.2 * 164 = 141.2.
     assert '<path d="M56.0 141.2 L302.0 42.8 L548.0 75.6"/>' in page
     assert "last 0.6, maximum 0.8 at epoch 1" in page
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        # Between 0 and 5: the axis has a line at each whole number, 32.8 pixels apart.
+        pytest.param([5, 0], "M56.0 10.0 L548.0 174.0", id="falling"),
+        pytest.param([1, math.nan, 0], "M56.0 10.0 M548.0 174.0", id="gap"),
+        pytest.param([1e308, 1, 0], "M302.0 10.0 L548.0 174.0", id="diverged"),
+    ],
+)
+def test_a_charts_line_leaves_out_what_cannot_be_drawn(values, path):
+    assert chart("loss", {"Train": values}).lines[0].path == path
+
+
+@pytest.mark.parametrize("values", [[7.0, 7.0], [1e16, 1e16 + 2], [-3.0], [1e-320, 2.0]])
+def test_a_chart_of_hardly_different_values_has_a_height(values):
+    drawn = chart("loss", {"Train": values})
+    assert len({y for y, _ in drawn.rows}) == len(drawn.rows) > 1
+
+
+def test_without_a_value_there_is_no_chart():
+    assert chart("loss", {"Train": [math.nan, math.inf]}) is None
+
+
+def test_steps_stand_below_what_they_need_and_apart():
+    needs = {
+        "Data": [],
+        "Train": ["Data"],
+        "Score": ["Data", "Train"],
+        "Other": ["Data"],
+        "End": ["Other", "Score"],
+    }
+    layout = lay_out(needs)
+    assert {name: y for name, (_, y) in layout.places.items()} == {
+        "Data": 6,
+        "Train": 84,
+        "Other": 84,
+        "Score": 162,
+        "End": 240,
+    }
+    assert abs(layout.places["Train"][0] - layout.places["Other"][0]) >= WIDTH
+    # Score needs Data by way of Train: that edge is left out.
+    drawn = {(edge.source, edge.target): edge.points for edge in layout.edges}
+    assert drawn.keys() == {
+        ("Data", "Train"),
+        ("Data", "Other"),
+        ("Train", "Score"),
+        ("Other", "End"),
+        ("Score", "End"),
+    }
+    # The long edge passes beside Score.
+    x, (left, _) = drawn["Other", "End"][1][0], layout.places["Score"]
+    assert x < left or x > left + WIDTH
+
+
+@pytest.mark.parametrize("palette", ["light", "dark"])
+def test_words_can_be_read_on_their_grounds(palette):
+    style = files("workflows.server.page").joinpath("static/page.css").read_text()
+    parts = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    colours = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", parts[["light", "dark"].index(palette)]))
+    names = ("good", "busy", "bad", "halted", "asking", "waiting")
+    pairs = [(name, f"{name}-tint") for name in names]
+    pairs += [(name, ground) for name in ("text", "quiet", "link") for ground in ("ground", "card")]
+    # 4.5 is what WCAG 2.2 asks for at level AA.
+    assert {
+        pair: ratio for pair in pairs if (ratio := contrast(*(colours[name] for name in pair))) < 4.5
+    } == {}
+
+
+def contrast(one, other):
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour):
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_a_form_of_too_many_fields_is_refused(browser, cloud):
+    name = register(cloud.store)
+    files = {f"f{number}": ("", b"x") for number in range(1500)}
+    assert browser.post(f"/-/models/{name}/approve", files=files).status_code == 413
+
+
+def test_a_pipelines_page_has_its_versions(sagemaker, browser):
+    execution = start(sagemaker, definition(work("First")))
+    sagemaker.update_pipeline(PipelineName="birds", PipelineDefinition=definition(work("Second")))
+    page = browser.get("/-/pipelines/birds").text
+    rows = re.findall(r'<tr><td class="number">(\d)</td>.*', page)
+    assert rows == ["2", "1"]
+    assert page.count(f'href="/-/executions/{execution}"') == 2  # it ran, and is version 1's last

@@ -7,7 +7,7 @@ from importlib.resources import files
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -75,6 +75,7 @@ class Page:
                 AwsError: _refused,
                 WorkflowError: _failed,
                 HTTPException: _nothing_here,
+                ClientDisconnect: _gone,
             },
         )
 
@@ -149,6 +150,11 @@ def _nothing_here(_request: Request, error: Exception) -> Response:
     return render(
         "error.html", status=status, title=title, hint="Begin with the overview.", back="/", runs=False
     )
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    """Nobody reads it."""
+    return Response(status_code=400)
 
 
 def _back(request: Request) -> str:

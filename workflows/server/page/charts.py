@@ -8,6 +8,9 @@ WIDTH, HEIGHT = 560, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 26
 _TICKS = 5
 _STEPS = (1, 2, 2.5, 5, 10)
+_LARGEST = 1e100
+# Of a chart's height to its values: less is noise of their last digits.
+_LEAST_SPAN = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +18,7 @@ class Line:
     """One training's values."""
 
     name: str
-    path: str  # of SVG; a value that is not finite leaves a gap
+    path: str  # of SVG; a value that cannot be drawn leaves a gap
     points: Sequence[tuple[float, float]]
     last: float
     best: float
@@ -46,11 +49,11 @@ def chart(title: str, series: Mapping[str, Sequence[float]]) -> Chart | None:
         title: the metric.
         series: training step -> value of each epoch, from epoch 0.
     """
-    drawn = {name: values for name, values in series.items() if any(map(math.isfinite, values))}
+    drawn = {name: values for name, values in series.items() if any(map(_can_be_drawn, values))}
     if not drawn:
         return None
-    finite = [value for values in drawn.values() for value in values if math.isfinite(value)]
-    ticks = _ticks(min(finite), max(finite))
+    shown = [value for values in drawn.values() for _, value in _shown(values)]
+    ticks = _ticks(min(shown), max(shown))
     epochs = max(map(len, drawn.values()))
 
     def at(epoch: int, value: float) -> tuple[float, float]:
@@ -62,20 +65,23 @@ def chart(title: str, series: Mapping[str, Sequence[float]]) -> Chart | None:
     every = max(1, math.ceil(epochs / 10))
     return Chart(
         title=title,
-        lines=[
-            _line(name, values, [at(*pair) for pair in _finite(values)]) for name, values in drawn.items()
-        ],
+        lines=[_line(name, values, [at(*pair) for pair in _shown(values)]) for name, values in drawn.items()],
         rows=[(at(0, tick)[1], f"{tick:.4g}") for tick in ticks],
         columns=[(at(epoch, ticks[0])[0], str(epoch)) for epoch in range(0, epochs, every)],
     )
 
 
-def _finite(values: Sequence[float]) -> list[tuple[int, float]]:
-    return [(epoch, value) for epoch, value in enumerate(values) if math.isfinite(value)]
+def _can_be_drawn(value: float) -> bool:
+    # A training that diverges prints numbers whose differences overflow.
+    return abs(value) < _LARGEST
+
+
+def _shown(values: Sequence[float]) -> list[tuple[int, float]]:
+    return [(epoch, value) for epoch, value in enumerate(values) if _can_be_drawn(value)]
 
 
 def _line(name: str, values: Sequence[float], points: Sequence[tuple[float, float]]) -> Line:
-    pairs = _finite(values)
+    pairs = _shown(values)
     pieces = []
     for index, ((epoch, _), (x, y)) in enumerate(zip(pairs, points, strict=True)):
         joined = index > 0 and pairs[index - 1][0] == epoch - 1
@@ -95,7 +101,7 @@ def _line(name: str, values: Sequence[float], points: Sequence[tuple[float, floa
 def _ticks(low: float, high: float) -> list[float]:
     if low >= 0 and high <= 1:
         return [0, 0.2, 0.4, 0.6, 0.8, 1]
-    span = high - low or abs(high) or 1.0
+    span = high - low if high - low > _LEAST_SPAN * max(1.0, abs(high)) else abs(high) or 1.0
     power = 10.0 ** math.floor(math.log10(span / _TICKS))
     step = next(factor * power for factor in _STEPS if factor * power * _TICKS >= span)
     first = math.floor(low / step)

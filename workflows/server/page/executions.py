@@ -16,7 +16,6 @@ from workflows.local.records import (
     EXECUTION_STEP,
     MODEL_PACKAGE,
     PIPELINE,
-    PIPELINE_VERSION,
     Record,
 )
 from workflows.local.resources import objects_of, package_name
@@ -31,8 +30,10 @@ from workflows.server.page.layout import HEIGHT, WIDTH, Edge, Layout, lay_out
 from workflows.server.page.lists import ExecutionView, execution_view, newest_executions
 from workflows.server.page.render import render
 from workflows.server.page.step_views import NOT_TAKEN, StepView, step_views
+from workflows.server.sagemaker.pipeline_versions import list_pipeline_versions
 
 _ON_FRONT = 10
+_VERSIONS = 50  # the newest
 _TELLING = "validation:"
 _SEE_OTHER = 303
 
@@ -85,12 +86,12 @@ def show_pipeline(machine: Machine, request: Request) -> Response:
             hint="Choose one from the list, or make it: workflows run, or CreatePipeline.",
             back="/-/pipelines",
         )
-    versions = sorted(machine.store.all(PIPELINE_VERSION, parent=name), key=version_of, reverse=True)
+    versions = list_pipeline_versions(machine, {"PipelineName": name, "MaxResults": _VERSIONS})
     executions, more = newest_executions(machine, pipeline=name, after=request.query_params.get("after"))
     return render(
         "pipeline.html",
         pipeline=record,
-        versions=versions,
+        versions=objects_of(versions["PipelineVersionSummaries"]),
         executions=executions,
         token=more,
         runs=any(execution.runs for execution in executions),

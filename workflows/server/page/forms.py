@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # A picture as large as an endpoint takes, and what a form writes around it.
 _LIMIT_BYTES = PAYLOAD_LIMIT_BYTES + 64 * 1024
+_LONGEST_FIELDS_BYTES, _MOST_FIELDS = 64 * 1024, 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ async def read_form(request: Request) -> Form:
     """The form in a request.
 
     Raises:
-        AwsError: it is larger than an endpoint's largest request.
+        AwsError: it is larger than an endpoint's largest request, or has too many fields.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -51,6 +52,7 @@ async def read_form(request: Request) -> Form:
 
 
 def _parsed(body: bytes, content_type: str) -> Form:
+    from werkzeug.exceptions import RequestEntityTooLarge
     from werkzeug.formparser import parse_form_data
 
     environ = {
@@ -59,7 +61,12 @@ def _parsed(body: bytes, content_type: str) -> Form:
         "CONTENT_LENGTH": str(len(body)),
         "REQUEST_METHOD": "POST",
     }
-    _, fields, files = parse_form_data(environ)
+    try:
+        _, fields, files = parse_form_data(
+            environ, max_form_memory_size=_LONGEST_FIELDS_BYTES, max_form_parts=_MOST_FIELDS
+        )
+    except RequestEntityTooLarge:
+        raise AwsError("ValidationError", "The form has too many or too large fields", status=413) from None
     return Form(fields=dict(fields.items()), files={name: _upload(file) for name, file in files.items()})
 
 

@@ -43,7 +43,10 @@ function announce(text) {
 function show(fresh) {
   const live = document.getElementById("live");
   const newer = fresh.getElementById("live");
-  if (!newer || !live) return;
+  if (!newer?.childElementCount) {
+    window.location.reload(); // it was removed, or the session has ended: the whole page says so
+    return;
+  }
   live.dataset.runs = newer.dataset.runs;
   document.title = fresh.title;
   if (newer.innerHTML === live.innerHTML) return;
@@ -123,4 +126,4 @@ if (drop) listenForPictures(drop);
 for (const log of document.querySelectorAll("[data-tail]")) log.scrollTop = log.scrollHeight;
 const graph = document.getElementById("graph");
 if (graph) graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;
-window.setTimeout(keepFresh, RUNNING_MS);
+if (document.getElementById("live").childElementCount > 0) window.setTimeout(keepFresh, RUNNING_MS);
