@@ -9,7 +9,7 @@ import pytest
 from tests.server.page.conftest import ARN, deploy, picture, register
 from tests.server.sagemaker.gates import create, definition, work
 from tests.server.toy_requests import eventually
-from tests.toys import condition, fail, processing
+from tests.toys import condition, fail, processing, training
 from workflows.local.records import EXECUTION, MODEL_PACKAGE, PIPELINE
 from workflows.server.page.charts import chart
 from workflows.server.page.layout import WIDTH, lay_out
@@ -285,8 +285,6 @@ def test_what_is_not_there_is_a_404_that_says_what_to_do(sagemaker, browser, add
 
 
 def test_metrics_of_a_training_are_a_chart(sagemaker, browser, cloud):
-    from tests.toys import training
-
     with cloud.store.objects.staged("s3://toys/data/a.txt") as file:
         file.write_text("a")
     text = definition(
@@ -394,3 +392,11 @@ def test_a_pipelines_page_has_its_versions(sagemaker, browser):
     rows = re.findall(r'<tr><td class="number">(\d)</td>.*', page)
     assert rows == ["2", "1"]
     assert page.count(f'href="/-/executions/{execution}"') == 2  # it ran, and is version 1's last
+
+
+def test_a_training_whose_metrics_cannot_be_read_has_a_page_that_says_why(sagemaker, browser):
+    step = training("Train", channels={"train": "s3://toys/data/"})
+    step["Arguments"]["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(["}]
+    page = browser.get(f"/-/executions/{start(sagemaker, definition(step))}")
+    assert (page.status_code, node(page.text, "Train")) == (200, ("bad", "Failed"))
+    assert "the Regex of metric" in page.text
