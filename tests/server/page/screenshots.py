@@ -105,7 +105,7 @@ def take_endpoint(driver, url, pictures):
         driver.find_element(By.ID, "picture").send_keys(str(picture.resolve()))
         WebDriverWait(driver, LIMIT_S).until(lambda _: driver.find_elements(By.CSS_SELECTOR, "#answer h3"))
         if driver.find_elements(By.CSS_SELECTOR, ".found"):
-            driver.set_window_size(1000, 720)
+            driver.set_window_size(1100, 680)
             return save(driver, "page-endpoint.png")
     sys.exit("the endpoint finds nothing in any held-out picture")
 

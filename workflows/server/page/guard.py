@@ -7,13 +7,14 @@ Source: Fetch Metadata Request Headers (W3C), and Origin in RFC 6454.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 _OWN_SITES = ("same-origin", "none")  # none: the user has typed the address
 # Browsers send Sec-Fetch-* only to addresses that they trust; to the name of another site, which DNS leads
 # here, they send no more than these.
 _BROWSERS_OWN = ("sec-fetch-site", "sec-fetch-mode", "origin", "referer", "accept-language")
+_HOST = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([^][:@/]+))(?::[0-9]+)?")
 
 
 def refusal(headers: Mapping[str, str], *, host: str) -> str | None:
@@ -26,8 +27,7 @@ def refusal(headers: Mapping[str, str], *, host: str) -> str | None:
     if not _is_browser(headers):
         return None
     asked = headers.get("host", "")
-    name = urlsplit(f"//{asked}").hostname or "" if _is_plain(asked) else ""
-    if not _is_own_name(name, host):
+    if not _is_own(asked, host):
         return (
             f"This server does not answer a browser for the host '{asked}'. Ask for it by its IP address, as "
             "localhost, or start it with --host and that name."
@@ -44,12 +44,9 @@ def _is_browser(headers: Mapping[str, str]) -> bool:
     return any(name in headers for name in _BROWSERS_OWN) or "Mozilla/" in headers.get("user-agent", "")
 
 
-def _is_plain(host: str) -> bool:
-    """Whether urlsplit can take it: brackets only where they belong."""
-    return host.count("[") == host.count("]") <= 1 and "[" not in host[1:] and "@" not in host
-
-
-def _is_own_name(name: str, host: str) -> bool:
+def _is_own(asked: str, host: str) -> bool:
+    found = _HOST.fullmatch(asked)
+    name = (found[1] or found[2]).lower() if found else ""
     # Browsers look up no name below localhost.
     if name in ("localhost", host.lower()) or name.endswith(".localhost"):
         return True

@@ -60,7 +60,10 @@ function show(fresh) {
 
 // A selection would be lost, and a button that is about to be pressed would be another one.
 function isBusy() {
-  return document.hidden || !window.getSelection().isCollapsed || document.querySelector("#live :active");
+  const selection = window.getSelection();
+  const live = document.getElementById("live");
+  const selects = !selection.isCollapsed && live.contains(selection.anchorNode);
+  return document.hidden || selects || live.querySelector(":active");
 }
 
 async function refresh() {
