@@ -1,7 +1,7 @@
-"""A detector's container in miniature, which finds what the first byte after a picture's beginning says.
+"""An inference container in miniature, a detector and a classifier in one.
 
-A JPEG is answered with two detections, one of them below any usual threshold; a PNG with the probabilities of
-a classifier; a request with the word "bad" in it with status 400, and a name that must be escaped.
+A JPEG is answered with two detections, one of them below the usual threshold; a PNG with the probabilities of
+a classifier; a request with the word "bad" in it with status 415, and a text that must be escaped.
 """
 
 import http.server

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
@@ -47,7 +47,7 @@ class Prediction:
     below: int = 0  # how many boxes score less than the threshold
     is_detection: bool = True
     error: str = ""
-    status: int = field(default=_OK)  # that the model answered with
+    status: int = _OK  # that the model answered with
 
 
 def predict(machine: Machine, endpoint: str, picture: Upload, *, threshold: float) -> Prediction:

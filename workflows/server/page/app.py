@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -19,7 +19,7 @@ from workflows.server.page import endpoints, executions, registry
 from workflows.server.page.faults import Missing
 from workflows.server.page.forms import Form, read_form
 from workflows.server.page.login import COOKIE, LIFETIME_S, Login
-from workflows.server.page.render import render
+from workflows.server.page.render import render, see
 
 _Show = Callable[[Machine, Request], Response]
 _Act = Callable[[Machine, Request, Form], Response]
@@ -100,7 +100,7 @@ class Page:
         form = await read_form(request)
         if not self._login.is_token(form.fields.get("token", "")):
             return render("login.html", status=401, fault="That is not this server's token", runs=False)
-        answer = RedirectResponse("/", 303)
+        answer = see("/")
         answer.set_cookie(
             COOKIE, self._login.session(), max_age=LIFETIME_S, path="/", httponly=True, samesite="strict"
         )

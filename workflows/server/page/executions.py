@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.definition.model import Definition
@@ -28,14 +28,13 @@ from workflows.server.page.faults import Missing
 from workflows.server.page.forms import Form
 from workflows.server.page.layout import HEIGHT, WIDTH, Edge, Layout, lay_out
 from workflows.server.page.lists import ExecutionView, execution_view, newest_executions
-from workflows.server.page.render import render
+from workflows.server.page.render import render, see
 from workflows.server.page.step_views import NOT_TAKEN, StepView, step_views
 from workflows.server.sagemaker.pipeline_versions import list_pipeline_versions
 
 _ON_FRONT = 10
 _VERSIONS = 50  # the newest
 _TELLING = "validation:"
-_SEE_OTHER = 303
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +167,7 @@ def retry_execution(machine: Machine, request: Request, _form: Form) -> Response
 def _called(machine: Machine, request: Request, operation: str) -> Response:
     _, view = _execution(machine, request)
     call(machine, operation, PipelineExecutionArn=view.arn, ClientRequestToken=fresh_token())
-    return RedirectResponse(f"/-/executions/{view.id}", _SEE_OTHER)
+    return see(f"/-/executions/{view.id}")
 
 
 def _execution(machine: Machine, request: Request) -> tuple[Record, ExecutionView]:

@@ -1,9 +1,7 @@
 """The pages of the model registry."""
 
-from collections.abc import Mapping
-
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from workflows.local.records import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
 from workflows.local.resources import objects_of, package_name
@@ -11,9 +9,7 @@ from workflows.server.machine import Machine
 from workflows.server.page.calls import call
 from workflows.server.page.faults import Missing
 from workflows.server.page.forms import Form
-from workflows.server.page.render import render
-
-_SEE_OTHER = 303
+from workflows.server.page.render import render, see
 
 
 def list_models(machine: Machine, _request: Request) -> Response:
@@ -66,11 +62,7 @@ def _decide(machine: Machine, request: Request, form: Form, status: str) -> Resp
         ModelApprovalStatus=status,
         ApprovalDescription=reason,
     )
-    return RedirectResponse(_address(request.path_params), _SEE_OTHER)
-
-
-def _address(path: Mapping[str, str]) -> str:
-    return f"/-/models/{path['group']}/{path['version']}"
+    return see(f"/-/models/{request.path_params['group']}/{request.path_params['version']}")
 
 
 def _version(machine: Machine, request: Request) -> Record:

@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from workflows.server.page.step_views import state_of
 
@@ -26,6 +26,11 @@ def render(template: str, *, status: int = 200, **context: object) -> Response:
     """A page."""
     text = _environment().get_template(template).render(context)
     return Response(text, status, _HEADERS, "text/html; charset=utf-8")
+
+
+def see(address: str) -> Response:
+    """After a form: the page at this address, which can be loaded again without sending the form again."""
+    return RedirectResponse(address, 303)
 
 
 @cache

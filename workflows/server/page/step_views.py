@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from workflows.definition.model import JSON, Definition, Step
 from workflows.local.comparison import seconds_between
-from workflows.local.journal import EXECUTING, FAILED, STOPPED, STOPPING, SUCCEEDED, now
+from workflows.local.journal import (
+    COMPLETED_WITH_FAILURES,
+    EXECUTING,
+    FAILED,
+    STOPPED,
+    STOPPING,
+    SUCCEEDED,
+    now,
+)
 from workflows.local.records import Record
 from workflows.local.resources import objects_of, source_of
 
@@ -20,7 +28,7 @@ _STATES: Mapping[str, str] = {
     WAITING: "waiting",
     NOT_TAKEN: "skipped",
     NOT_RUN: "skipped",
-    "CompletedWithFailures": "halted",
+    COMPLETED_WITH_FAILURES: "halted",
     # Of endpoints and model packages.
     "InService": "good",
     "Creating": "busy",
