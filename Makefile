@@ -12,7 +12,7 @@ FUZZ_SCALE ?= 40
 FUZZ_SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 fuzz: FUZZ_SEED := $(FUZZ_SEED)
 
-.PHONY: run test check chaos fuzz benchmarks lock clean
+.PHONY: run test check chaos fuzz benchmarks screenshots lock clean
 
 run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
 	$(BIN)/workflows run birds-detection --profile sample
@@ -44,6 +44,9 @@ benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.api_latency
 	$(BIN)/python -m benchmarks.object_transfer
 	$(BIN)/python -m benchmarks.endpoint_throughput
+
+screenshots: $(INSTALLED)  ## docs/pictures/page-*.png, of a real run; needs chromium and chromium-driver
+	$(BIN)/python -m tests.server.page.screenshots
 
 lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-header \

@@ -76,7 +76,7 @@ def train(model: Model, folder: Path) -> Path:
     return archive
 
 
-def serve(home: str, port: "multiprocessing.Queue[str]") -> None:
+def be_server(home: str, port: "multiprocessing.Queue[str]") -> None:
     """The server, as a process."""
     machine = make_machine(Path(home))
     try:
@@ -92,7 +92,7 @@ def serve(home: str, port: "multiprocessing.Queue[str]") -> None:
 def served(home: Path) -> Iterator[str]:
     """A server over a store; yields its URL."""
     ready: multiprocessing.Queue[str] = multiprocessing.Queue()
-    process = multiprocessing.Process(target=serve, args=(str(home), ready))
+    process = multiprocessing.Process(target=be_server, args=(str(home), ready))
     process.start()
     try:
         yield ready.get(timeout=60)

@@ -55,12 +55,13 @@ def serve_command(host: str, port: int, token: str | None, resume: bool, throttl
     with listening(host, port) as address:
         own = serving_environment(address.url, token)
         engine = engine_of(chosen, open_store(chosen), function_environment=own)
-        with running(engine, resume=resume, token=token, throttle=throttle) as app:
+        with running(engine, resume=resume, token=token, host=host, throttle=throttle) as app:
             _tell(address.url)
             serve(app, address)
 
 
 def _tell(url: str) -> None:
+    say(f"TIP   {url}/ shows it in a browser")
     say(f"TIP   export AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local")
     click.echo(f"serving this machine as AWS at {url}")
     sys.stdout.flush()

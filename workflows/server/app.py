@@ -11,13 +11,14 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from uuid import uuid4
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from workflows.definition.errors import WorkflowError
 from workflows.local import job_control
@@ -34,6 +35,7 @@ from workflows.server.events.rest import RestService
 from workflows.server.json_protocol import JsonService, Operation
 from workflows.server.machine import Machine
 from workflows.server.orders import start_pipeline
+from workflows.server.page import guard
 from workflows.server.runtime import Runtime
 from workflows.server.s3.app import S3, error_answer, new_ids
 from workflows.server.s3.errors import s3_error
@@ -63,12 +65,23 @@ JSON_SERVICES: Mapping[str, Mapping[str, Operation]] = {
 class App:
     """The ASGI application."""
 
-    def __init__(self, machine: Machine, *, token: str | None = None, throttle: Throttle = NEVER) -> None:
-        """With a token, only requests that are signed with it as access key id are answered.
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        token: str | None = None,
+        host: str = "127.0.0.1",
+        throttle: Throttle = NEVER,
+    ) -> None:
+        """What answers for a machine.
 
-        `throttle` may hold operations of the JSON services; see `JSON_SERVICES`.
+        Args:
+            machine: its state and its work.
+            token: if given, only requests that are signed with it as access key id are answered.
+            host: where it listens; browsers that call it by another name are refused.
+            throttle: may hold operations of the JSON services; see `JSON_SERVICES`.
         """
-        self._token, self._throttle = token, throttle
+        self._token, self._host, self._throttle = token, host, throttle
         region, account = machine.names.region, machine.names.account
         self._machine = machine
         self._json = {name: JsonService(name, known) for name, known in JSON_SERVICES.items()}
@@ -113,8 +126,20 @@ class App:
         }
         _LOG.info(json.dumps(line))
 
+    @cached_property
+    def _page(self) -> ASGIApp:
+        # Most servers are those of single commands, which no browser ever sees.
+        from workflows.server.page.app import Page
+
+        return Page(self._machine, token=self._token)
+
     async def _respond(self, service: str, request: Request, send: Send) -> None:
-        if not self._may(request):
+        refusal = guard.refusal(request.headers, host=self._host)
+        if refusal is not None:
+            await guard.refused(refusal)(request.scope, request.receive, send)
+        elif service == "page":
+            await self._page(request.scope, request.receive, send)
+        elif not self._may(request):
             await _error(service, _NOT_ALLOWED, request)(request.scope, request.receive, send)
         elif service == "s3":
             await self._s3(request.scope, request.receive, send)
@@ -196,7 +221,12 @@ def answering(engine: Engine, *, token: str, options: Options | None = None) -> 
 
 @contextmanager
 def running(
-    engine: Engine, *, resume: bool, token: str | None = None, throttle: Throttle = NEVER
+    engine: Engine,
+    *,
+    resume: bool,
+    token: str | None = None,
+    host: str = "127.0.0.1",
+    throttle: Throttle = NEVER,
 ) -> Iterator[App]:
     """The application of an engine's machine, with everything that goes on beside its requests.
 
@@ -207,7 +237,8 @@ def running(
         engine: whose store, place and runners.
         resume: whether such executions go on.
         token: see :class:`App`.
-        throttle: see :class:`App`.
+        host: see there.
+        throttle: see there.
     """
     background = Background()
     with Hosts(engine.store, images=engine.place.images, environment=engine.place.environment) as hosts:
@@ -218,7 +249,7 @@ def running(
         endpoint_changes.settle(machine)
         loop.start()
         try:
-            yield App(machine, token=token, throttle=throttle)
+            yield App(machine, token=token, host=host, throttle=throttle)
         finally:
             loop.stop()
             background.stop_all()
@@ -229,6 +260,8 @@ def _service(request: Request) -> str:
     path = request.scope["path"]
     if path == "/ping":
         return "ping"
+    if guard.is_for_page(request):
+        return "page"
     return service_of(request.method, path, dict(request.query_params), dict(request.headers))
 
 
