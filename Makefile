@@ -7,7 +7,12 @@ SAMPLE = $(abspath $(or $(WORKFLOWS_HOME),.workflows))/samples/birds/CUB_200_201
 # One picture of each species that was not trained on.
 FIRST_HELD_OUT = NR == FNR { held[$$1] = !$$2; next } held[$$1] { split($$2, part, "/"); if (!seen[part[1]]++) print $$2 }
 
-.PHONY: run test check chaos benchmarks lock clean
+# Each is a requirement file in tests/clients/requirements, and an environment that nothing else is in.
+CLIENTS := aws-cli-v1 sdk-v2
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+.PHONY: run test check chaos clients benchmarks lock clean
 
 run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
 	$(BIN)/workflows run birds-detection --profile sample
@@ -26,6 +31,9 @@ check: $(INSTALLED)
 chaos: $(INSTALLED)  ## kill runs at 60 random moments, resume them, compare with an undisturbed run
 	$(BIN)/python -m tests.chaos.storm --moments 60
 
+clients: $(INSTALLED) $(CLIENTS:%=.clients/%/installed)  ## the AWS CLI and the SageMaker SDKs, as they are, against `workflows serve`
+	$(BIN)/python -m pytest tests/clients -m clients -n 2 --dist loadfile
+
 benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.preparation_speed
 	$(BIN)/python -m benchmarks.training_speed
@@ -37,9 +45,11 @@ benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.object_transfer
 	$(BIN)/python -m benchmarks.endpoint_throughput
 
-lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-header \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+lock: $(INSTALLED)  ## pin what pyproject.toml allows, and the clients of the tests, with digests
+	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
+	for name in $(CLIENTS:%=tests/clients/requirements/%); do \
+		$(COMPILE) --output-file $$name.txt $$name.in || exit 1; \
+	done
 
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -48,5 +58,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 		--no-build-isolation --editable .
 	touch $(INSTALLED)
 
+.clients/%/installed: tests/clients/requirements/%.txt
+	$(PYTHON) -m venv .clients/$*
+	.clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .clients

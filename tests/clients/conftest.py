@@ -1,0 +1,95 @@
+"""A machine served by the command itself, and clients in environments of their own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.clients.drawn import draw_birds, draw_things
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = Path(__file__).with_name("scripts")
+# What docs/server.md tells users to set, and nothing else.
+EXPORTS = dict(
+    word.split("=", 1)
+    for word in re.search(
+        r"^export (AWS_ENDPOINT_URL=.*)$", (ROOT / "docs/server.md").read_text(), re.MULTILINE
+    )[1].split()
+)
+LIMIT_S = 300
+
+
+@dataclass(frozen=True)
+class Served:
+    """A machine, and what its users have set."""
+
+    url: str
+    environment: dict[str, str]
+
+    def run(self, *argv, cwd):
+        """A finished process of a user."""
+        return subprocess.run(
+            argv, env=self.environment, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S
+        )
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """`workflows serve` in a folder of its own."""
+    home = tmp_path_factory.mktemp("machine")
+    # One thread a job: on a busy machine the threads of so small a network spend their time waiting.
+    own = {"PATH": os.environ["PATH"], "HOME": str(home), "OMP_NUM_THREADS": "1"}
+    log = (home / "server.log").open("w")
+    argv = [str(Path(sys.executable).with_name("workflows")), "serve", "--port", "0"]
+    with (
+        log,
+        subprocess.Popen(argv, cwd=home, env=own, stdout=subprocess.PIPE, stderr=log, text=True) as server,
+    ):
+        try:
+            url = server.stdout.readline().split()[-1]
+            user = {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}
+            yield Served(url, {**user, **EXPORTS, "AWS_ENDPOINT_URL": url})
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="session")
+def birds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("birds")
+    draw_birds(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def things(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("things")
+    draw_things(folder)
+    return folder
+
+
+def tool_of(environment, name):
+    """A program of one of the environments that `make clients` builds."""
+    tool = ROOT / ".clients" / environment / "bin" / name
+    assert tool.exists(), f"{tool} is missing: `make clients` builds it"
+    return str(tool)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a script has answered and what it has shown."""
+
+    answer: dict
+    shown: str
+
+
+def run_script(served, python, script, data, folder):
+    """Run a script of a user: python SCRIPT DATA ANSWER."""
+    answer = folder / "answer.json"
+    done = served.run(python, str(SCRIPTS / script), str(data), str(answer), cwd=folder)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
+    return Finished(json.loads(answer.read_text()), done.stdout)
