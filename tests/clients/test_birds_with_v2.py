@@ -29,7 +29,7 @@ def test_the_final_metric_is_the_last_of_the_log(finished, training):
     assert_trained(known["job"], series, metric=METRIC, epochs=EPOCHS[training])
 
 
-def test_fit_shows_the_log_of_both_trainings(finished):
+def test_the_sdk_shows_the_log_of_both_trainings(finished):
     lines = [line for training in EPOCHS for line in finished.answer[training]["log"]]
     assert map_series(finished.shown) == map_series("\n".join(lines))
 

@@ -26,8 +26,7 @@ def channel(prefix, content_type="application/x-recordio"):
     return TrainingInput(prefix, distribution="FullyReplicated", content_type=content_type)
 
 
-def fit(channels, **hyperparameters):
-    """A finished training, and what is known of it."""
+def estimator_with(**hyperparameters):
     estimator = Estimator(
         image,
         ROLE,
@@ -39,9 +38,13 @@ def fit(channels, **hyperparameters):
         sagemaker_session=session,
     )
     estimator.set_hyperparameters(**{**recipe, **hyperparameters})
-    estimator.fit(inputs=channels, logs=True)
+    return estimator
+
+
+def known_of(estimator):
+    """What is on record of a finished training."""
     name = estimator.latest_training_job.name
-    return estimator, {"job": session.describe_training_job(name), "log": read_log(name)}
+    return {"job": session.describe_training_job(name), "log": read_log(name)}
 
 
 def read_log(job):
@@ -92,7 +95,9 @@ for name in ("train", "validation", "flips"):
     session.upload_data(str(data / f"{name}.rec"), bucket=bucket, key_prefix=name)
 channels = {name: channel(f"s3://{bucket}/{name}") for name in ("train", "validation")}
 
-first, base = fit(channels)
+first = estimator_with()
+first.fit(inputs=channels, logs=True)
+base = known_of(first)
 predictor = first.deploy(initial_instance_count=1, instance_type="ml.m4.xlarge")
 base["asked"] = ask(predictor)
 base["gone"] = clean_up(predictor)
@@ -100,7 +105,12 @@ base["gone"] = clean_up(predictor)
 seed = channel(first.model_data, "application/x-sagemaker-model")
 with_flips = {**channels, "train": channel(f"s3://{bucket}/flips"), "model": seed}
 samples = 2 * int(recipe["num_training_samples"])
-second, grown = fit(with_flips, epochs=3, lr_scheduler_step=2, num_training_samples=samples)
+second = estimator_with(epochs=3, lr_scheduler_step=2, num_training_samples=samples)
+# In steps: fit() and deploy() look every 30 s, or not at all.
+second.fit(inputs=with_flips, wait=False)
+session.wait_for_job(second.latest_training_job.name, poll=1)
+session.logs_for_job(second.latest_training_job.name)
+grown = known_of(second)
 predictor = second.deploy(initial_instance_count=1, instance_type="ml.m4.xlarge", wait=False)
 session.wait_for_endpoint(predictor.endpoint_name, poll=1)
 grown["asked"] = ask(predictor)
