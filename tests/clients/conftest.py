@@ -31,11 +31,10 @@ class Served:
     url: str
     environment: dict[str, str]
 
-    def run(self, *argv, cwd):
+    def run(self, *argv, cwd, **variables):
         """A finished process of a user."""
-        return subprocess.run(
-            argv, env=self.environment, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S
-        )
+        environment = {**self.environment, **variables}
+        return subprocess.run(argv, env=environment, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S)
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +92,37 @@ def run_script(served, python, script, data, folder):
     done = served.run(python, str(SCRIPTS / script), str(data), str(answer), cwd=folder)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
     return Finished(json.loads(answer.read_text()), done.stdout)
+
+
+@dataclass(frozen=True)
+class AwsCli:
+    """The AWS CLI in a folder of its user."""
+
+    served: Served
+    folder: Path
+    variables: dict[str, str]
+
+    def __call__(self, *words):
+        """What a command says that succeeds."""
+        done = self._run(words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def json(self, *words):
+        """What a command says that answers in JSON; None if it says nothing."""
+        said = self(*words)
+        return json.loads(said) if said.strip() else None
+
+    def refusal(self, *words):
+        """What a command says that fails."""
+        done = self._run(words)
+        assert done.returncode != 0, done.stdout
+        return done.stderr.strip()
+
+    def _run(self, words):
+        return self.served.run(tool_of("aws-cli-v1", "aws"), *words, cwd=self.folder, **self.variables)
+
+
+def aws_cli(served, folder, **variables):
+    """The AWS CLI of `make clients`, with what a user may have set beside the exports."""
+    return AwsCli(served, folder, variables)

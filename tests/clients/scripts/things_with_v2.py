@@ -1,4 +1,4 @@
-"""The classification notebook's path, in version 2 of the SageMaker SDK: python things_with_v2.py DATA ANSWER."""
+"""The classification notebook in version 2 of the SageMaker SDK: python things_with_v2.py DATA ANSWER."""
 
 import json
 import sys
