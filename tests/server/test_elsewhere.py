@@ -78,6 +78,14 @@ def test_what_moto_does_not_know_is_said_without_a_traceback(cloud):
     assert caught.value.response["Error"]["Code"] == "NotImplemented"
 
 
+def test_policies_are_not_evaluated_and_the_answer_is_one_that_clients_expect(cloud):
+    with pytest.raises(ClientError, match="SimulatePrincipalPolicy: policies are not evaluated") as caught:
+        cloud.client("iam").simulate_principal_policy(
+            PolicySourceArn="arn:aws:iam::123456789012:role/trainer", ActionNames=["s3:ListAllMyBuckets"]
+        )
+    assert caught.value.response["Error"]["Code"] == "AccessDenied"
+
+
 def test_an_unsigned_request_of_a_foreign_service_is_refused(cloud):
     answer = httpx.post(cloud.url, headers={"x-amz-target": "AmazonSSM.DescribeParameters"}, json={})
     assert answer.status_code == 403
