@@ -86,6 +86,15 @@ def test_policies_are_not_evaluated_and_the_answer_is_one_that_clients_expect(cl
     assert caught.value.response["Error"]["Code"] == "AccessDenied"
 
 
+def test_the_role_of_callers_is_there_and_services_may_take_it(cloud):
+    caller = cloud.client("sts").get_caller_identity()["Arn"]
+    name = caller.split("/")[1]
+    role = cloud.client("iam").get_role(RoleName=name)["Role"]
+    assert role["Arn"] == f"arn:aws:iam::123456789012:role/{name}"
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert "sagemaker.amazonaws.com" in statement["Principal"]["Service"]
+
+
 def test_an_unsigned_request_of_a_foreign_service_is_refused(cloud):
     answer = httpx.post(cloud.url, headers={"x-amz-target": "AmazonSSM.DescribeParameters"}, json={})
     assert answer.status_code == 403

@@ -4,6 +4,7 @@ moto is a model of AWS's control planes for tests. It is good enough for a clien
 role or the repository that it has made before it comes to what is real here.
 """
 
+import json
 import logging
 import re
 import threading
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from workflows.server.errors import AwsError
-from workflows.server.sts import error_document
+from workflows.server.sts import ROLE, error_document
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -66,7 +67,6 @@ class Elsewhere:
             return _error(
                 request, "AccessDenied", f"{request.url.path} is not available on this machine", 403
             )
-        _LOG.info("%s %s: %s: answered by moto, nothing behind it", request.method, request.url.path, service)
         try:
             body = await _body(request)
         except _TooLarge:
@@ -78,6 +78,7 @@ class Elsewhere:
             return _error(
                 request, "AccessDenied", f"iam: {action}: policies are not evaluated on this machine", 403
             )
+        _LOG.info("%s %s: %s: answered by moto, nothing behind it", request.method, request.url.path, service)
         return await run_in_threadpool(self._call, service, request, body)
 
     def _call(self, service: str, request: Request, body: bytes) -> Response:
@@ -120,6 +121,7 @@ class Elsewhere:
         with self._lock:
             if self._app is None:
                 self._app = _moto()
+                _add_role_of_callers(self._account)
                 _LOG.warning("moto answers for what is not here; all it knows is lost when this server ends")
             return self._app
 
@@ -134,6 +136,26 @@ def _moto() -> "WSGIApplication":
 
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
     return application
+
+
+def _add_role_of_callers(account: str) -> None:
+    """The role that GetCallerIdentity names: clients look it up before they let a service take it."""
+    from moto.iam.models import iam_backends
+
+    roles = iam_backends[account]["aws"]
+    if any(role.name == ROLE for role in roles.roles.values()):
+        return
+    services = [f"{name}.amazonaws.com" for name in ("sagemaker", "events", "scheduler")]
+    statement = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+    roles.create_role(
+        role_name=ROLE,
+        assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        path="/",
+        permissions_boundary=None,
+        description="Whoever calls this machine",
+        tags=[],
+        max_session_duration=None,
+    )
 
 
 def _action(body: bytes) -> str:
