@@ -32,7 +32,7 @@ chaos: $(INSTALLED)  ## kill runs at 60 random moments, resume them, compare wit
 	$(BIN)/python -m tests.chaos.storm --moments 60
 
 clients: $(INSTALLED) $(CLIENTS:%=.clients/%/installed)  ## the AWS CLI and the SageMaker SDKs, as they are, against `workflows serve`
-	$(BIN)/python -m pytest tests/clients -m clients -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/clients -m '' -n 2 --dist loadfile
 
 benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.preparation_speed

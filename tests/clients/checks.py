@@ -40,19 +40,30 @@ def assert_trained(job, series, *, metric, epochs):
     assert final_metric(job, metric) == pytest.approx(series[-1], rel=1e-6)
 
 
+def assert_detections(rows):
+    """Rows are [class, score, xmin, ymin, xmax, ymax]; corners are fractions of the picture."""
+    assert rows
+    for _, score, xmin, ymin, xmax, ymax in rows:
+        assert 0 <= score <= 1
+        assert 0 <= xmin <= xmax <= 1
+        assert 0 <= ymin <= ymax <= 1
+
+
 def assert_finds_objects(answers, truth):
-    """Each answer is a list of [class, score, xmin, ymin, xmax, ymax]; the best box lies on the object."""
+    """The best box of most pictures lies on the object and has its class."""
     hits = 0
     for rows, (kind, *box) in zip(answers, truth, strict=True):
-        for row in rows:
-            assert len(row) == 6
-            assert 0 <= row[1] <= 1
-            assert row[2] < row[4]
-            assert row[3] < row[5]
+        assert_detections(rows)
         best = max(rows, key=lambda row: row[1])
         hits += best[0] == kind and overlap(best[2:], box) > 0.5
     # A few seconds of training: most of the pictures, not all.
     assert hits > len(truth) / 2
+
+
+def assert_gone(gone):
+    """What AWS says of an endpoint, its configuration and its model after they were deleted."""
+    for message, noun in zip(gone, ("endpoint", "endpoint configuration", "model"), strict=True):
+        assert message.startswith(f'ValidationException: Could not find {noun} "arn:aws:sagemaker:us-east-1:')
 
 
 def assert_names_things(answers, truth):

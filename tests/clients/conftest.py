@@ -65,6 +65,14 @@ def birds(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def few_birds(tmp_path_factory):
+    """Two epochs: enough to see that everything runs."""
+    folder = tmp_path_factory.mktemp("few-birds")
+    draw_birds(folder, epochs="2")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def things(tmp_path_factory):
     folder = tmp_path_factory.mktemp("things")
     draw_things(folder)
@@ -78,6 +86,11 @@ def tool_of(environment, name):
     return str(tool)
 
 
+def python_of(sdk):
+    """The interpreter that has a version of the SageMaker SDK; version 3 is among what this project needs."""
+    return sys.executable if sdk == "v3" else tool_of(f"sdk-{sdk}", "python")
+
+
 @dataclass(frozen=True)
 class Finished:
     """What a script has answered and what it has shown."""
@@ -86,12 +99,13 @@ class Finished:
     shown: str
 
 
-def run_script(served, python, script, data, folder):
-    """Run a script of a user: python SCRIPT DATA ANSWER."""
-    answer = folder / "answer.json"
-    done = served.run(python, str(SCRIPTS / script), str(data), str(answer), cwd=folder)
+def run_script(served, sdk, name, data, folder, *more):
+    """Run a script of a user: python NAME_with_SDK.py DATA ANSWER."""
+    script, answer = SCRIPTS / f"{name}_with_{sdk}.py", folder / "answer.json"
+    done = served.run(python_of(sdk), str(script), str(data), str(answer), *more, cwd=folder)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-    return Finished(json.loads(answer.read_text()), done.stdout)
+    # Version 2 prints the logs of jobs, version 3 logs them.
+    return Finished(json.loads(answer.read_text()), done.stdout + done.stderr)
 
 
 @dataclass(frozen=True)

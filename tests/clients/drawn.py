@@ -11,9 +11,9 @@ from tests.algorithms.detection_jobs import write_records
 _HELD_OUT = 6
 
 
-def draw_birds(folder):
+def draw_birds(folder, *, epochs="8"):
     """Files of the detection notebook; `truth.json` has [class, xmin, ymin, xmax, ymax] of each picture."""
-    recipe = {**detection_jobs.RECIPE, "epochs": "8", "lr_scheduler_step": "6"}
+    recipe = {**detection_jobs.RECIPE, "epochs": epochs, "lr_scheduler_step": "6"}
     originals = detection_jobs.drawn_examples(int(recipe["num_training_samples"]), seed=1)
     with_flips = [*originals, *(_flipped(label, picture) for label, picture in originals)]
     write_records(folder / "flips.rec", with_flips)

@@ -118,9 +118,7 @@ def pipeline():
         name="Birds", step_args=registration(train.properties.ModelArtifacts.S3ModelArtifacts)
     )
     score = train.properties.FinalMetricDataList["validation:mAP"].Value
-    refuse = FailStep(
-        name="Refuse", error_message=Join(on=" ", values=["mAP", score, "is below", threshold])
-    )
+    refuse = FailStep(name="Refuse", error_message=Join(on=" ", values=["mAP", score, "is below", threshold]))
     gate = ConditionStep(
         name="CheckQuality",
         conditions=[ConditionGreaterThanOrEqualTo(left=score, right=threshold)],
@@ -136,15 +134,13 @@ def pipeline():
 
 
 def known_of(execution):
-    return {"steps": execution.list_steps()["PipelineExecutionSteps"], "execution": execution.describe()}
+    return {"steps": execution.list_steps(), "execution": execution.describe()}
 
 
 birds = pipeline()
 made = birds.upsert(role_arn=ROLE, tags=[{"Key": "team", "Value": "vision"}])
 birds.upsert(role_arn=ROLE)
-execution = birds.start(
-    parameters={"Epochs": 2, "MapThreshold": 0.0}, execution_display_name="two-epochs"
-)
+execution = birds.start(parameters={"Epochs": 2, "MapThreshold": 0.0}, execution_display_name="two-epochs")
 execution.wait(delay=1, max_attempts=200)
 passed = known_of(execution)
 parameters = execution.list_parameters()["PipelineParameters"]
@@ -157,24 +153,34 @@ except Exception as error:  # noqa: BLE001 - which class botocore's waiters rais
     failure = f"{type(error).__name__}: {error}"
 
 client = session.sagemaker_client
+(train,) = [step for step in passed["steps"] if step["StepName"] == "TrainDetector"]
+name = train["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
+job = client.describe_training_job(TrainingJobName=name)
+metrics = {entry["MetricName"]: entry["Value"] for entry in job["FinalMetricDataList"]}
 (package,) = client.list_model_packages(ModelPackageGroupName="birds-pipeline")["ModelPackageSummaryList"]
 version = ModelPackage.get(package["ModelPackageArn"], session=session.boto_session)
 version.update(model_approval_status="Approved")
+
+described, executions = birds.describe(), birds.list_executions()["PipelineExecutionSummaries"]
+strict_known = known_of(strict)
+birds.delete()
+left = client.list_pipelines()["PipelineSummaries"]
 
 answer.write_text(
     json.dumps(
         {
             "arn": made["PipelineArn"],
-            "described": birds.describe(),
-            "versions": birds.list_pipeline_versions()["PipelineVersionSummaries"],
-            "executions": birds.list_executions()["PipelineExecutionSummaries"],
+            "described": described,
+            "executions": executions,
             "passed": passed,
             "parameters": parameters,
-            "strict": known_of(strict),
+            "hyperparameters": job["HyperParameters"],
+            "score": metrics["validation:mAP"],
+            "artifact": job["ModelArtifacts"]["S3ModelArtifacts"],
+            "strict": strict_known,
             "failure": failure,
             "package": client.describe_model_package(ModelPackageName=package["ModelPackageArn"]),
-            "deleted": birds.delete()["PipelineArn"],
-            "left": client.list_pipelines()["PipelineSummaries"],
+            "left": left,
         },
         default=str,
     )

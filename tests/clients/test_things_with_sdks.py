@@ -1,19 +1,18 @@
-"""The classification notebook in version 2 of the SageMaker SDK, and a batch transform of its pictures."""
+"""The classification notebook in the SageMaker SDKs, and a batch transform of its pictures."""
 
 import pytest
 
 from tests.clients.checks import accuracy_series, assert_names_things, assert_trained, truth_of
-from tests.clients.conftest import run_script, tool_of
+from tests.clients.conftest import run_script
 
 pytestmark = pytest.mark.clients
 # Epochs of the two trainings.
 EPOCHS = {"base": 5, "grown": 2}
 
 
-@pytest.fixture(scope="module")
-def finished(served, things, tmp_path_factory):
-    python = tool_of("sdk-v2", "python")
-    return run_script(served, python, "things_with_v2.py", things, tmp_path_factory.mktemp("user")).answer
+@pytest.fixture(scope="module", params=["v2", "v3"])
+def finished(request, served, things, tmp_path_factory):
+    return run_script(served, request.param, "things", things, tmp_path_factory.mktemp("user")).answer
 
 
 @pytest.mark.parametrize("training", EPOCHS)
