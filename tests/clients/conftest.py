@@ -5,6 +5,8 @@ import os
 import re
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +23,7 @@ EXPORTS = dict(
         r"^export (AWS_ENDPOINT_URL=.*)$", (ROOT / "docs/server.md").read_text(), re.MULTILINE
     )[1].split()
 )
-LIMIT_S = 300
+LIMIT_S = 240
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,14 @@ class Served:
         return subprocess.run(argv, env=environment, cwd=cwd, capture_output=True, text=True, timeout=LIMIT_S)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """`workflows serve` in a folder of its own."""
-    home = tmp_path_factory.mktemp("machine")
+@contextmanager
+def serving(home):
+    """`workflows serve` with its state in a folder."""
     # One thread a job: on a busy machine the threads of so small a network spend their time waiting.
     own = {"PATH": os.environ["PATH"], "HOME": str(home), "OMP_NUM_THREADS": "1"}
-    log = (home / "server.log").open("w")
     argv = [str(Path(sys.executable).with_name("workflows")), "serve", "--port", "0"]
     with (
-        log,
+        (home / "server.log").open("w") as log,
         subprocess.Popen(argv, cwd=home, env=own, stdout=subprocess.PIPE, stderr=log, text=True) as server,
     ):
         try:
@@ -55,6 +55,13 @@ def served(tmp_path_factory):
             yield Served(url, {**user, **EXPORTS, "AWS_ENDPOINT_URL": url})
         finally:
             server.terminate()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A machine for all tests of a module."""
+    with serving(tmp_path_factory.mktemp("machine")) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +86,15 @@ def things(tmp_path_factory):
     return folder
 
 
+def sooner_or_later(look):
+    """What a look finds as soon as it finds something."""
+    deadline = time.monotonic() + LIMIT_S
+    while not (found := look()):
+        assert time.monotonic() < deadline, "nothing has come of it"
+        time.sleep(0.5)
+    return found
+
+
 def tool_of(environment, name):
     """A program of one of the environments that `make clients` builds."""
     tool = ROOT / ".clients" / environment / "bin" / name
@@ -99,10 +115,11 @@ class Finished:
     shown: str
 
 
-def run_script(served, sdk, name, data, folder, *more):
-    """Run a script of a user: python NAME_with_SDK.py DATA ANSWER."""
+def run_script(sdk, name, data, folder, *more):
+    """Run a script of a user on a machine of its own: python NAME_with_SDK.py DATA ANSWER."""
     script, answer = SCRIPTS / f"{name}_with_{sdk}.py", folder / "answer.json"
-    done = served.run(python_of(sdk), str(script), str(data), str(answer), *more, cwd=folder)
+    with serving(folder) as served:
+        done = served.run(python_of(sdk), str(script), str(data), str(answer), *more, cwd=folder)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
     # Version 2 prints the logs of jobs, version 3 logs them.
     return Finished(json.loads(answer.read_text()), done.stdout + done.stderr)

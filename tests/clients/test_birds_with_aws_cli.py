@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 
 import pytest
 
@@ -13,7 +12,7 @@ from tests.clients.checks import (
     recipe_of,
     truth_of,
 )
-from tests.clients.conftest import aws_cli
+from tests.clients.conftest import aws_cli, sooner_or_later
 
 pytestmark = pytest.mark.clients
 ROLE = "arn:aws:iam::111122223333:role/notebook"
@@ -102,11 +101,11 @@ def start(aws, name, hyperparameters, **channels):
 
 
 def ended(aws, name):
-    while True:
+    def known():
         job = aws.json("sagemaker", "describe-training-job", "--training-job-name", name)
-        if job["TrainingJobStatus"] not in ("InProgress", "Stopping"):
-            return job
-        time.sleep(1)
+        return None if job["TrainingJobStatus"] in ("InProgress", "Stopping") else job
+
+    return sooner_or_later(known)
 
 
 @both
@@ -149,8 +148,7 @@ def test_a_deployed_model_finds_what_is_in_pictures_until_it_is_deleted(aws, bir
     answers = [ask(aws, name, path) for path in sorted(birds.glob("?.jpg"))]
     assert_finds_objects(answers, truth_of(birds))
     aws("sagemaker", "delete-endpoint", "--endpoint-name", name)
-    while status_of_endpoint(aws, name):
-        time.sleep(0.5)
+    sooner_or_later(lambda: status_of_endpoint(aws, name) is None)
     aws("sagemaker", "wait", "endpoint-deleted", "--endpoint-name", name)
     aws("sagemaker", "delete-endpoint-config", "--endpoint-config-name", name)
     aws("sagemaker", "delete-model", "--model-name", name)
@@ -179,8 +177,7 @@ def deploy(aws, name, artifact):
     )
     aws("sagemaker", "create-endpoint", "--endpoint-name", name, "--endpoint-config-name", name)
     # The waiters look every half minute: here they agree at once.
-    while status_of_endpoint(aws, name) == "Creating":
-        time.sleep(0.5)
+    sooner_or_later(lambda: status_of_endpoint(aws, name) != "Creating")
     aws("sagemaker", "wait", "endpoint-in-service", "--endpoint-name", name)
 
 

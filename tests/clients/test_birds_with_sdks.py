@@ -18,8 +18,8 @@ EPOCHS = {"base": 8, "grown": 3}
 
 
 @pytest.fixture(scope="module", params=["v2", "v3"])
-def finished(request, served, birds, tmp_path_factory):
-    return run_script(served, request.param, "birds", birds, tmp_path_factory.mktemp("user"))
+def finished(request, birds, tmp_path_factory):
+    return run_script(request.param, "birds", birds, tmp_path_factory.mktemp("user"))
 
 
 @pytest.mark.parametrize("training", EPOCHS)

@@ -9,9 +9,9 @@ SAGEMAKER = "arn:aws:sagemaker:us-east-1:000000000000"
 
 
 @pytest.fixture(scope="module", params=["v3", V2])
-def finished(request, served, few_birds, tmp_path_factory):
+def finished(request, few_birds, tmp_path_factory):
     folder = tmp_path_factory.mktemp("user")
-    return run_script(served, request.param, "pipeline", few_birds, folder).answer
+    return run_script(request.param, "pipeline", few_birds, folder).answer
 
 
 def by_name(known):

@@ -11,8 +11,8 @@ EPOCHS = {"base": 5, "grown": 2}
 
 
 @pytest.fixture(scope="module", params=["v2", "v3"])
-def finished(request, served, things, tmp_path_factory):
-    return run_script(served, request.param, "things", things, tmp_path_factory.mktemp("user")).answer
+def finished(request, things, tmp_path_factory):
+    return run_script(request.param, "things", things, tmp_path_factory.mktemp("user")).answer
 
 
 @pytest.mark.parametrize("training", EPOCHS)
