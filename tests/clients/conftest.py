@@ -23,7 +23,7 @@ EXPORTS = dict(
         r"^export (AWS_ENDPOINT_URL=.*)$", (ROOT / "docs/server.md").read_text(), re.MULTILINE
     )[1].split()
 )
-LIMIT_S = 240
+LIMIT_S = 600
 
 
 @dataclass(frozen=True)

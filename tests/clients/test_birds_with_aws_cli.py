@@ -95,15 +95,22 @@ def train(aws, name, hyperparameters, **channels):
 
 
 def start(aws, name, hyperparameters, **channels):
-    (aws.folder / "job.json").write_text(json.dumps(request_of(name, hyperparameters, **channels)))
-    made = aws.json("sagemaker", "create-training-job", "--cli-input-json", "file://job.json")
+    made = create(aws, "training-job", request_of(name, hyperparameters, **channels))
     assert made["TrainingJobArn"].endswith(f":training-job/{name}")
 
 
-def ended(aws, name):
+def create(aws, kind, request):
+    (aws.folder / "job.json").write_text(json.dumps(request))
+    return aws.json("sagemaker", f"create-{kind}", "--cli-input-json", "file://job.json")
+
+
+def ended(aws, name, kind="training-job"):
+    """The Describe call's answer about a job, as soon as it has ended."""
+    status = kind.title().replace("-", "") + "Status"
+
     def known():
-        job = aws.json("sagemaker", "describe-training-job", "--training-job-name", name)
-        return None if job["TrainingJobStatus"] in ("InProgress", "Stopping") else job
+        job = aws.json("sagemaker", f"describe-{kind}", f"--{kind}-name", name)
+        return None if job[status] in ("InProgress", "Stopping") else job
 
     return sooner_or_later(known)
 
@@ -193,6 +200,74 @@ def ask(aws, endpoint, picture):
     )
     assert (said["ContentType"], said["InvokedProductionVariant"]) == ("application/json", "All")
     return json.loads((aws.folder / "answer.json").read_text())["prediction"]
+
+
+def test_a_processing_job_leaves_its_outputs_and_its_log(aws, birds):
+    where = "/opt/ml/processing"
+    script = f"import os; print(*os.listdir('{where}/in')); open('{where}/out/sizes', 'w').write('9')"
+    request = {
+        "ProcessingJobName": "look",
+        "RoleArn": ROLE,
+        "AppSpecification": {
+            "ImageUri": "111122223333.dkr.ecr.us-east-1.amazonaws.com/sagemaker-vision-processing:1",
+            "ContainerEntrypoint": ["python3", "-c", script],
+        },
+        "ProcessingInputs": [
+            {
+                "InputName": "in",
+                "S3Input": {
+                    "S3Uri": "s3://birds/train",
+                    "LocalPath": f"{where}/in",
+                    "S3DataType": "S3Prefix",
+                    "S3InputMode": "File",
+                },
+            }
+        ],
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": "out",
+                    "S3Output": {
+                        "S3Uri": "s3://birds/look",
+                        "LocalPath": f"{where}/out",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ]
+        },
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 10}
+        },
+    }
+    create(aws, "processing-job", request)
+    assert ended(aws, "look", "processing-job")["ProcessingJobStatus"] == "Completed"
+    aws("sagemaker", "wait", "processing-job-completed-or-stopped", "--processing-job-name", "look")
+    assert aws("s3", "cp", "s3://birds/look/sizes", "-") == "9"
+    read = ("logs", "filter-log-events", "--log-group-name", "/aws/sagemaker/ProcessingJobs")
+    assert aws.json(*read, "--query", "events[].message") == ["train.rec"]
+
+
+def test_a_batch_transform_scores_pictures(aws, base, birds):
+    container = {"Image": IMAGE, "ModelDataUrl": base["ModelArtifacts"]["S3ModelArtifacts"]}
+    aws(
+        *("sagemaker", "create-model", "--model-name", "batch", "--execution-role-arn", ROLE),
+        *("--primary-container", json.dumps(container)),
+    )
+    aws("s3", "sync", str(birds), "s3://birds/pictures", "--exclude", "*", "--include", "*.jpg")
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://birds/pictures"}}
+    request = {
+        "TransformJobName": "score",
+        "ModelName": "batch",
+        "TransformInput": {"ContentType": "image/jpeg", "DataSource": source},
+        "TransformOutput": {"S3OutputPath": "s3://birds/scored"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    create(aws, "transform-job", request)
+    assert ended(aws, "score", "transform-job")["TransformJobStatus"] == "Completed"
+    aws("sagemaker", "wait", "transform-job-completed-or-stopped", "--transform-job-name", "score")
+    aws("s3", "sync", "s3://birds/scored", "scored")
+    answers = [json.loads(path.read_text()) for path in sorted((aws.folder / "scored").glob("*.jpg.out"))]
+    assert_finds_objects([answer["prediction"] for answer in answers], truth_of(birds))
 
 
 def test_artifacts_are_fetched_as_archives(aws, base, tmp_path):
