@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.clients.checks import assert_detections
 from tests.clients.conftest import run_script
 
 V2 = pytest.param("v2", marks=pytest.mark.clients)
@@ -76,6 +77,10 @@ def test_a_registered_version_is_approved(finished):
     assert package["ModelApprovalStatus"] == "Approved"
     (container,) = package["InferenceSpecification"]["Containers"]
     assert container["ModelDataUrl"] == finished["artifact"]
+
+
+def test_an_approved_version_answers_from_an_endpoint(finished):
+    assert_detections(finished["prediction"])
 
 
 def test_a_deleted_pipeline_is_not_listed(finished):

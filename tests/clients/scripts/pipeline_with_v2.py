@@ -4,12 +4,16 @@ import json
 import sys
 from pathlib import Path
 
+import sagemaker
 from botocore.exceptions import WaiterError
 from sagemaker import image_uris
+from sagemaker.deserializers import JSONDeserializer
 from sagemaker.estimator import Estimator
 from sagemaker.inputs import TrainingInput
-from sagemaker.model import Model
+from sagemaker.model import Model, ModelPackage
+from sagemaker.predictor import Predictor
 from sagemaker.processing import ProcessingInput, ProcessingOutput, ScriptProcessor
+from sagemaker.serializers import IdentitySerializer
 from sagemaker.workflow.condition_step import ConditionStep
 from sagemaker.workflow.conditions import ConditionGreaterThanOrEqualTo
 from sagemaker.workflow.fail_step import FailStep
@@ -118,11 +122,25 @@ def training_of(known):
     return client.describe_training_job(TrainingJobName=name)
 
 
+def ask_registered(arn):
+    """An answer of an endpoint of a registered version."""
+    plain = sagemaker.Session(default_bucket=bucket)
+    version = ModelPackage(role=ROLE, model_package_arn=arn, sagemaker_session=plain)
+    version.deploy(
+        initial_instance_count=1, instance_type="ml.m4.xlarge", endpoint_name="registered", wait=False
+    )
+    plain.wait_for_endpoint("registered", poll=1)
+    predictor = Predictor("registered", plain, IdentitySerializer("image/jpeg"), JSONDeserializer())
+    prediction = predictor.predict((data / "0.jpg").read_bytes())["prediction"]
+    predictor.delete_endpoint()
+    return prediction
+
+
 birds = pipeline()
 made = birds.upsert(role_arn=ROLE, tags=[{"Key": "team", "Value": "vision"}])
 birds.upsert(role_arn=ROLE)
 execution = birds.start(parameters={"Epochs": 2, "MapThreshold": 0.0}, execution_display_name="two-epochs")
-execution.wait(delay=1, max_attempts=200)
+execution.wait(delay=1, max_attempts=500)
 passed = known_of(execution)
 job = training_of(passed)
 metrics = {entry["MetricName"]: entry["Value"] for entry in job["FinalMetricDataList"]}
@@ -130,7 +148,7 @@ metrics = {entry["MetricName"]: entry["Value"] for entry in job["FinalMetricData
 strict = birds.start(parameters={"Epochs": 2})
 failure = None
 try:
-    strict.wait(delay=1, max_attempts=200)
+    strict.wait(delay=1, max_attempts=500)
 except WaiterError as error:
     failure = str(error)
 
@@ -147,6 +165,7 @@ found = {
     "artifact": job["ModelArtifacts"]["S3ModelArtifacts"],
     "strict": known_of(strict),
     "failure": failure,
+    "prediction": ask_registered(package["ModelPackageArn"]),
     "package": client.describe_model_package(ModelPackageName=package["ModelPackageArn"]),
 }
 birds.delete()

@@ -7,12 +7,14 @@ from pathlib import Path
 from botocore.exceptions import WaiterError
 from sagemaker.core import image_uris
 from sagemaker.core.processing import ScriptProcessor
-from sagemaker.core.resources import ModelPackage
+from sagemaker.core.resources import Endpoint, EndpointConfig, Model, ModelPackage
 from sagemaker.core.shapes import (
+    ContainerDefinition,
     ProcessingInput,
     ProcessingOutput,
     ProcessingS3Input,
     ProcessingS3Output,
+    ProductionVariant,
 )
 from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
 from sagemaker.core.workflow.functions import Join, JsonGet
@@ -145,11 +147,30 @@ def training_of(known):
     return client.describe_training_job(TrainingJobName=name)
 
 
+def ask_registered(arn):
+    """An answer of an endpoint of a registered version."""
+    container = ContainerDefinition(model_package_name=arn)
+    own = {"session": session.boto_session}
+    Model.create(model_name="registered", primary_container=container, execution_role_arn=ROLE, **own)
+    variant = ProductionVariant(
+        variant_name="AllTraffic",
+        model_name="registered",
+        initial_instance_count=1,
+        instance_type="ml.m4.xlarge",
+    )
+    EndpointConfig.create(endpoint_config_name="registered", production_variants=[variant], **own)
+    endpoint = Endpoint.create(endpoint_name="registered", endpoint_config_name="registered", **own)
+    endpoint.wait_for_status("InService", poll=1)
+    answer = endpoint.invoke(body=(data / "0.jpg").read_bytes(), content_type="image/jpeg")
+    endpoint.delete()
+    return json.load(answer.body)["prediction"]
+
+
 birds = pipeline()
 made = birds.upsert(role_arn=ROLE, tags=[{"Key": "team", "Value": "vision"}])
 birds.upsert(role_arn=ROLE)
 execution = birds.start(parameters={"Epochs": 2, "MapThreshold": 0.0}, execution_display_name="two-epochs")
-execution.wait(delay=1, max_attempts=200)
+execution.wait(delay=1, max_attempts=500)
 passed = known_of(execution)
 job = training_of(passed)
 metrics = {entry["MetricName"]: entry["Value"] for entry in job["FinalMetricDataList"]}
@@ -157,7 +178,7 @@ metrics = {entry["MetricName"]: entry["Value"] for entry in job["FinalMetricData
 strict = birds.start(parameters={"Epochs": 2})
 failure = None
 try:
-    strict.wait(delay=1, max_attempts=200)
+    strict.wait(delay=1, max_attempts=500)
 except WaiterError as error:
     failure = str(error)
 
@@ -175,6 +196,7 @@ found = {
     "artifact": job["ModelArtifacts"]["S3ModelArtifacts"],
     "strict": known_of(strict),
     "failure": failure,
+    "prediction": ask_registered(package["ModelPackageArn"]),
     "package": client.describe_model_package(ModelPackageName=package["ModelPackageArn"]),
 }
 birds.delete()
