@@ -22,7 +22,7 @@ from workflows.server.shapes import Input, Output, read_input, service_model
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 ROLE, _SESSION = "workflows", "local"
 _KEY_BYTES, _SECRET_BYTES, _TOKEN_BYTES = 8, 30, 120
-ROLE_SESSION_S, _OWN_SESSION_S = 3600, 43200
+_ROLE_SESSION_S, _OWN_SESSION_S = 3600, 43200
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -82,7 +82,7 @@ def assume_role(_machine: Machine, given: Input) -> Output:
             "AssumedRoleId": f"AROA{'WORKFLOWS'.ljust(17, '0')}:{session}",
             "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
         },
-        "Credentials": _credentials(given, ROLE_SESSION_S),
+        "Credentials": _credentials(given, _ROLE_SESSION_S),
     }
 
 
