@@ -150,9 +150,7 @@ class App:
     def _may(self, request: Request) -> bool:
         if self._token is None:
             return True
-        signed = request.headers.get("authorization", "").partition("Credential=")[2]
-        given = signed or request.query_params.get("X-Amz-Credential", "")
-        return hmac.compare_digest(given.partition("/")[0].encode(), self._token.encode())
+        return hmac.compare_digest(_access_key(request).encode(), self._token.encode())
 
     async def _answer(self, service: str, request: Request) -> Response:
         if service == "ping":
@@ -263,6 +261,16 @@ def _service(request: Request) -> str:
     if guard.is_for_page(request):
         return "page"
     return service_of(request.method, path, dict(request.query_params), dict(request.headers))
+
+
+def _access_key(request: Request) -> str:
+    """Whose signature a request has: in its header or, if its URL is presigned, in its query."""
+    header, query = request.headers.get("authorization", ""), request.query_params
+    scope = header.partition("Credential=")[2] or query.get("X-Amz-Credential", "")
+    if scope:
+        return scope.partition("/")[0]
+    # Version 2 of signatures: the AWS CLI v1 still presigns with it.
+    return query.get("AWSAccessKeyId", "") or header.removeprefix("AWS ").partition(":")[0]
 
 
 async def _body(request: Request) -> bytes:
