@@ -12,8 +12,8 @@ from pathlib import Path
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.objects import Objects
-from workflows.local.records import Record
 from workflows.local.windows import INDEXES, Place, Window
 
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
-from workflows.local.resources import objects_of
+from workflows.definition.records import Record, objects_of
 from workflows.local.store import Store, Write
 from workflows.server.documents import parse_json
 from workflows.server.errors import AwsError

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-from workflows.local.records import Record
-from workflows.local.resources import objects_of
+from workflows.definition.records import Record, objects_of
 from workflows.server.documents import parse_json
 from workflows.server.errors import AwsError
 from workflows.server.events import json_paths

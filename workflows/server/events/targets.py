@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
-from workflows.local.resources import objects_of
+from workflows.definition.records import Record, objects_of
 from workflows.server.documents import parse_json
 from workflows.server.errors import AwsError, validation
 from workflows.server.events.rules import TARGETS, change_rule, check_bus, find_rule

@@ -6,9 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from workflows.definition.errors import WorkflowError, did_you_mean
+from workflows.definition.records import Record
 from workflows.local.deployments import IN_SERVICE
 from workflows.local.job_logs import log_of
-from workflows.local.records import ENDPOINT, Record
+from workflows.local.records import ENDPOINT
 from workflows.server.machine import Machine
 from workflows.server.page import step_jobs
 from workflows.server.page.answers import Prediction, predict

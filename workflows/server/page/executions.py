@@ -8,17 +8,10 @@ from starlette.responses import Response
 
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.definition.model import Definition
+from workflows.definition.records import Record, objects_of, package_name
 from workflows.local import pipelines
 from workflows.local.pipelines import version_of
-from workflows.local.records import (
-    ENDPOINT,
-    EXECUTION,
-    EXECUTION_STEP,
-    MODEL_PACKAGE,
-    PIPELINE,
-    Record,
-)
-from workflows.local.resources import objects_of, package_name
+from workflows.local.records import ENDPOINT, EXECUTION, EXECUTION_STEP, MODEL_PACKAGE, PIPELINE
 from workflows.server.cursors import walk, window_of
 from workflows.server.machine import Machine
 from workflows.server.page import step_jobs

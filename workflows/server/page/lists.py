@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from workflows.local.comparison import seconds_between
+from workflows.definition.records import Record, last_part, seconds_between
 from workflows.local.journal import EXECUTING, STOPPING, now
-from workflows.local.records import EXECUTION, Record
-from workflows.local.resources import last_part
+from workflows.local.records import EXECUTION
 from workflows.server.cursors import walk, window_of
 from workflows.server.machine import Machine
 from workflows.server.page.step_views import state_of

@@ -3,8 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from workflows.local.records import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
-from workflows.local.resources import objects_of, package_name
+from workflows.definition.records import Record, objects_of, package_name
+from workflows.local.records import MODEL_PACKAGE, MODEL_PACKAGE_GROUP
 from workflows.server.machine import Machine
 from workflows.server.page.calls import call
 from workflows.server.page.faults import Missing

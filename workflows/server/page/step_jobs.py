@@ -3,9 +3,10 @@
 import os
 from pathlib import Path
 
+from workflows.definition.records import Record
 from workflows.local import job_logs
 from workflows.local.metrics import MetricPatterns
-from workflows.local.records import TRAINING_JOB, Record
+from workflows.local.records import TRAINING_JOB
 from workflows.local.request import Request
 from workflows.local.resources import KINDS as METADATA_KINDS
 from workflows.local.resources import resource_name

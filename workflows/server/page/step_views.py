@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from workflows.definition.model import JSON, Definition, Step
-from workflows.local.comparison import seconds_between
+from workflows.definition.records import Record, objects_of, seconds_between, source_of
 from workflows.local.journal import (
     COMPLETED_WITH_FAILURES,
     EXECUTING,
@@ -14,8 +14,6 @@ from workflows.local.journal import (
     SUCCEEDED,
     now,
 )
-from workflows.local.records import Record
-from workflows.local.resources import objects_of, source_of
 
 WAITING, NOT_TAKEN, NOT_RUN = "Waiting", "Not taken", "Not run"
 # Status -> the word that the style sheet colours.

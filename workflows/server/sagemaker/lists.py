@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.local.store import Store
 from workflows.local.windows import STATUS_FIELDS, Window
 from workflows.server.cursors import walk
