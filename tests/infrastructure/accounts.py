@@ -1,9 +1,13 @@
 """A machine that stands for an AWS account, and keeps who asked it for what."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import boto3
@@ -38,9 +42,9 @@ class Account:
     """What tests know of the machine."""
 
     url: str
-    store: Store
-    calls: list[Call]
-    _closing: ExitStack = field(default_factory=ExitStack)
+    _closing: ExitStack
+    store: Store | None = None
+    calls: list[Call] = field(default_factory=list)
 
     def client(self, service, *, who="somebody"):
         client = boto3.client(
@@ -73,13 +77,10 @@ def account(home) -> Iterator[Account]:
     store, calls = Store(home), []
     with listening() as address, ExitStack() as closing:
         own = {"AWS_ENDPOINT_URL": address.url, "AWS_SECRET_ACCESS_KEY": "none"}
-        functions = handlers({})
-        for name, function in functions.items():
-            table = {
-                "handler": f"{function.file}:{function.handler}",
-                "environment": {**function.environment, "AWS_ACCESS_KEY_ID": name},
-            }
-            functions |= {name: handlers({name: table})[name]}
+        functions = {
+            name: replace(function, environment={**function.environment, "AWS_ACCESS_KEY_ID": name})
+            for name, function in handlers({}).items()
+        }
         place = Place(
             region=REGION,
             account=ACCOUNT,
@@ -91,7 +92,33 @@ def account(home) -> Iterator[Account]:
             running(Engine(store=store, place=place), resume=True) as app,
             serving(_Recorder(app, calls), address),
         ):
-            yield Account(address.url, store, calls, closing)
+            yield Account(address.url, closing, store, calls)
+
+
+@contextmanager
+def served(folder) -> Iterator[Account]:
+    """The same by `workflows serve`, in a process of its own; who asked for what stays unknown."""
+    folder.mkdir()
+    trainer = json.dumps(TOY_IMAGES["toy-trainer"]["command"])
+    (folder / "workflows.toml").write_text(f"[images.toy-trainer]\ncommand = {trainer}\n")
+    variables = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "AWS_REGION": REGION,
+        "SAGEMAKER_PIPELINE_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/workflows",
+    }
+    command = [str(Path(sys.executable).with_name("workflows")), "serve", "--port", "0"]
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(
+            command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as process,
+        ExitStack() as closing,
+    ):
+        try:
+            yield Account(process.stdout.readline().split()[-1], closing)
+        finally:
+            process.terminate()
 
 
 class _Recorder:

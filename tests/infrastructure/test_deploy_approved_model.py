@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.infrastructure.accounts import ACCOUNT, DEPLOY, REGION
+from tests.infrastructure.accounts import ACCOUNT, DEPLOY, REGION, served
 from tests.infrastructure.templates import TEMPLATE, Names
 from tests.infrastructure.versions import (
     BIRDS,
@@ -59,20 +59,27 @@ def served_versions(sagemaker):
     return sorted(found)
 
 
-def test_an_approval_brings_a_version_to_its_endpoint_and_a_rejection_does_not(cloud, sagemaker):
+def test_an_approval_brings_a_version_to_its_endpoint_and_a_rejection_does_not(tmp_path):
+    with served(tmp_path / "machine") as cloud:
+        sagemaker = cloud.client("sagemaker")
+        sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
+        rule_of_the_template(cloud)
+        rejected, chosen = register(cloud, sagemaker, "wren"), register(cloud, sagemaker, "robin")
+        set_status(sagemaker, rejected, "Rejected")
+        set_status(sagemaker, chosen, "Approved")
+        # Events are delivered in their order: the rejection has been, when the approval has.
+        assert eventually(lambda: len(sagemaker.list_endpoints()["Endpoints"]), 1, limit_s=120) == 1
+        in_service(sagemaker)
+        assert said(cloud) == b"robin says hi"
+        assert served_versions(sagemaker) == [chosen]
+
+
+def rule_of_the_template(cloud):
     events = cloud.client("events")
     pattern = Names().resolve(TEMPLATE["Resources"]["Approval"]["Properties"]["EventPattern"])
     events.put_rule(Name="approval", EventPattern=json.dumps(pattern))
     target = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{DEPLOY}"
     assert events.put_targets(Rule="approval", Targets=[{"Id": "1", "Arn": target}])["FailedEntryCount"] == 0
-    rejected, chosen = register(cloud, sagemaker, "wren"), register(cloud, sagemaker, "robin")
-    set_status(sagemaker, rejected, "Rejected")
-    set_status(sagemaker, chosen, "Approved")
-    # Events are delivered in their order: the rejection has been, when the approval has.
-    assert eventually(lambda: len(sagemaker.list_endpoints()["Endpoints"]), 1, limit_s=60) == 1
-    in_service(sagemaker)
-    assert said(cloud) == b"robin says hi"
-    assert served_versions(sagemaker) == [chosen]
 
 
 def test_an_event_that_comes_again_changes_nothing(cloud, sagemaker, deploy):

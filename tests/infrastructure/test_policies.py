@@ -16,12 +16,13 @@ from tests.infrastructure.versions import (
     event,
     in_service,
     load_function,
+    put_model,
     register,
     set_status,
     start,
     status_of,
 )
-from tests.server.toy_requests import ROLE, endpoint_config, eventually, model, put_model
+from tests.server.toy_requests import ROLE, endpoint_config, eventually, model
 from tests.toys import definition
 
 NAMES = Names()
@@ -140,7 +141,7 @@ def find(cloud):
 
 
 def deploy(cloud, folder, patch):
-    """The function at what it may meet: what a pipeline has deployed, nothing, a repeated event, an older one."""
+    """The function at what it may meet: a pipeline's endpoint, a repeated event, none, an older version."""
     for name, value in cloud.environment(DEPLOY).items():
         patch.setenv(name, value)
     patch.setenv("ENDPOINT_ROLE_ARN", ROLE)
@@ -166,7 +167,7 @@ def deploy(cloud, folder, patch):
 def deploy_as_a_pipeline_does(cloud, sagemaker):
     """The endpoint that the first approval finds."""
     made, config = "pipelines-0f5f2b8e1234-createmodel-abcdefghij", f"{GROUP}-0f5f2b8e1234"
-    sagemaker.create_model(**model(made, put_model(cloud.store, "finch", "s3://toys/finch/model.tar.gz")))
+    sagemaker.create_model(**model(made, put_model(cloud, "finch")))
     sagemaker.create_endpoint_config(**endpoint_config(config, made))
     sagemaker.create_endpoint(EndpointName=GROUP, EndpointConfigName=config)
     in_service(sagemaker)

@@ -151,3 +151,42 @@ def test_a_rule_is_for_the_events_that_it_should_be_for(cloud, rule, source, kin
         EventPattern=json.dumps(properties(rule)["EventPattern"]), Event=json.dumps(event)
     )
     assert answer["Result"] is is_wanted
+
+
+OUR_KEY = Names().reference("ArtifactKey.Arn")
+ENCRYPTION, KEY = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
+
+
+@pytest.mark.parametrize(
+    ("context", "is_denied"),
+    [
+        pytest.param({}, False, id="the-buckets-own-encryption"),
+        pytest.param({ENCRYPTION: "aws:kms", KEY: OUR_KEY}, False, id="our-key"),
+        pytest.param({ENCRYPTION: "aws:kms"}, False, id="kms-without-a-key"),
+        pytest.param({ENCRYPTION: "AES256"}, True, id="no-kms"),
+        pytest.param({ENCRYPTION: "aws:kms", KEY: f"{OUR_KEY[:-1]}x"}, True, id="another-key"),
+        pytest.param({"aws:SecureTransport": "false"}, True, id="plain-http"),
+    ],
+)
+def test_the_bucket_refuses_what_is_not_encrypted(context, is_denied):
+    statements = properties("ArtifactBucketPolicy")["PolicyDocument"]["Statement"]
+    assert {statement["Effect"] for statement in statements} == {"Deny"}
+    request = {"aws:SecureTransport": "true", **context}
+    assert any(applies(statement["Condition"], request) for statement in statements) is is_denied
+
+
+def applies(condition, request):
+    """Whether every condition holds, as IAM says: a negated comparison holds for a key that is not there."""
+    return all(
+        OPERATORS[operator](request.get(key), wanted)
+        for operator, entries in condition.items()
+        for key, wanted in entries.items()
+    )
+
+
+OPERATORS = {
+    "Bool": lambda given, wanted: given == wanted,
+    "Null": lambda given, wanted: (given is None) is (wanted == "true"),
+    "StringNotEquals": lambda given, wanted: given != wanted,
+    "ArnNotEquals": lambda given, wanted: given != wanted,
+}

@@ -1,9 +1,13 @@
 """Versions in the registry, and the function that deploys them."""
 
 import importlib.util
+import io
+import tarfile
+from contextlib import suppress
 from pathlib import Path
 
-from tests.server.toy_requests import ROLE, TRAINER, put_model
+from tests.infrastructure.accounts import REGION
+from tests.server.toy_requests import ROLE, TRAINER
 from tests.toys import definition, processing
 
 FUNCTIONS = Path(__file__).parents[2] / "infrastructure" / "functions"
@@ -27,12 +31,26 @@ def event(arn):
     return {"detail": {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"}}
 
 
+def put_model(cloud, text):
+    """A model that says `text`; returns its URI."""
+    packed, content = io.BytesIO(), text.encode()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        entry = tarfile.TarInfo("model.txt")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    s3 = cloud.client("s3")
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket="toys", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="toys", Key=f"{text}/model.tar.gz", Body=packed.getvalue())
+    return f"s3://toys/{text}/model.tar.gz"
+
+
 def register(cloud, sagemaker, text, **more):
     """A version whose container says `text`; it waits for approval."""
-    uri = put_model(cloud.store, text, f"s3://toys/{text}/model.tar.gz")
+    containers = [{"Image": TRAINER, "ModelDataUrl": put_model(cloud, text)}]
     return sagemaker.create_model_package(
         ModelPackageGroupName=GROUP,
-        InferenceSpecification={"Containers": [{"Image": TRAINER, "ModelDataUrl": uri}]},
+        InferenceSpecification={"Containers": containers},
         **{"ModelApprovalStatus": "PendingManualApproval", **more},
     )["ModelPackageArn"]
 

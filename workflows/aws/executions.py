@@ -239,15 +239,6 @@ def described(clients: Clients, step: Record, key: str) -> Record | None:
         raise
 
 
-def source_of(step: Record) -> str | None:
-    """The execution that a step's outcome was taken from: by the cache, or by selective execution."""
-    for key in ("CacheHitResult", "SelectiveExecutionResult"):
-        origin = at(step, key, "SourcePipelineExecutionArn")
-        if origin:
-            return last_part(origin)
-    return None
-
-
 def failed_steps(steps: Sequence[Record]) -> list[Record]:
     """Those that have failed."""
     return [step for step in steps if step["StepStatus"] == FAILED]

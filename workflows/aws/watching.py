@@ -13,7 +13,7 @@ from workflows.aws.errors import Unreachable, code_of
 from workflows.aws.logs import Tail, tail_of_step
 from workflows.aws.metrics import Patterns
 from workflows.definition.errors import Failed
-from workflows.definition.records import Record, last_part
+from workflows.definition.records import Record, last_part, source_of
 
 _WORKING = ("Starting", "Executing", "Stopping")
 _PASSING = (
@@ -184,7 +184,7 @@ class Watch:
 
     def _lines(self, step: Record) -> list[tuple[str, Patterns]]:
         """New lines of a step's job, with the metrics to look for in them."""
-        found = None if executions.source_of(step) else tail_of_step(self.clients, step)
+        found = None if source_of(step) else tail_of_step(self.clients, step)
         if found is None:
             return []  # it has no job, or an earlier one
         if found.prefix not in self._tails:

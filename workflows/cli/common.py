@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from workflows.definition.errors import ParameterError, WorkflowError
-from workflows.local.records import EXECUTION, Record
+from workflows.definition.records import Record
+from workflows.local.records import EXECUTION
 from workflows.local.store import Store
 from workflows.settings import Settings, load
 

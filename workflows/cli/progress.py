@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
-from workflows.aws.executions import source_of
 from workflows.cli.common import say
-from workflows.definition.records import Record, at, seconds_between
+from workflows.definition.records import Record, at, seconds_between, source_of
 
 # Training logs say too much to show; these lines matter to a person.
 _LOUD = (" WARNING ", " ERROR ", "ERROR ")

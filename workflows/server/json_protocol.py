@@ -1,10 +1,10 @@
 """AWS's JSON protocol: POST /, the operation in X-Amz-Target, one JSON object in and one out."""
 
-import json
 from collections.abc import Callable, Mapping
 
 from botocore.model import OperationModel
 
+from workflows.server.documents import read_document
 from workflows.server.errors import AwsError
 from workflows.server.machine import Machine
 from workflows.server.shapes import Input, Output, read_input, service_model, write_output
@@ -33,11 +33,7 @@ class JsonService:
             AwsError: the error that AWS would answer.
         """
         operation = self._operation(target.partition(".")[2])
-        try:
-            document = json.loads(body or b"{}")
-        except (ValueError, RecursionError):
-            raise AwsError("SerializationException", "The request body is not JSON") from None
-        given = read_input(operation.input_shape, document)
+        given = read_input(operation.input_shape, read_document(body))
         return dict(write_output(operation.output_shape, self._operations[operation.name](machine, given)))
 
     def _operation(self, name: str) -> OperationModel:

@@ -1,6 +1,5 @@
 """AWS's REST-JSON protocol: method and path say the operation; path, query and a JSON body hold its input."""
 
-import json
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote
@@ -8,6 +7,7 @@ from urllib.parse import unquote
 from botocore.model import OperationModel, Shape
 
 from workflows.definition.model import JSON
+from workflows.server.documents import read_document
 from workflows.server.errors import AwsError, validation
 from workflows.server.json_protocol import Operation
 from workflows.server.machine import Machine
@@ -64,10 +64,7 @@ def _path(operation: OperationModel) -> "re.Pattern[str]":
 
 
 def _document(operation: OperationModel, outside: Mapping[str, str], body: bytes) -> dict[str, JSON]:
-    try:
-        document = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        raise AwsError("SerializationException", "The request body is not JSON") from None
+    document = read_document(body)
     if not isinstance(document, dict):
         raise AwsError("SerializationException", "The request body is not an object")
     members: Mapping[str, Shape] = operation.input_shape.members if operation.input_shape else {}

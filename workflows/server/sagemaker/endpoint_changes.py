@@ -14,13 +14,14 @@ from uuid import uuid4
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local import deployments
 from workflows.local.deployments import IN_SERVICE
 from workflows.local.job_logs import log_of
 from workflows.local.journal import now
 from workflows.local.liveness import StillRunning, engine_of, is_running
 from workflows.local.model_server import NotReady
-from workflows.local.records import ENDPOINT, TAGS, Record
+from workflows.local.records import ENDPOINT, TAGS
 from workflows.server.machine import Machine
 
 CREATING, UPDATING, FAILED, DELETING = "Creating", "Updating", "Failed", "Deleting"
