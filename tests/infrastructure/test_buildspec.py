@@ -10,6 +10,8 @@ import pytest
 
 from tests.infrastructure.builds import JOB_ROLE, PIPELINE_ROLE, REPOSITORY, ROOT, phases, prepare
 from tests.infrastructure.templates import BUCKET
+from tests.infrastructure.versions import GROUP, in_service, rule_of_the_template
+from tests.server.toy_requests import eventually
 from workflows.pipelines.processing_image import content_tag
 
 BRIEFLY = (
@@ -38,7 +40,7 @@ def finished(done):
     return done.stdout
 
 
-def test_a_build_ends_with_a_registered_version_and_repeats_without_harm(cloud, build):
+def test_a_build_registers_a_version_repeats_without_harm_and_an_approval_deploys_it(cloud, build):
     upload_sample(cloud, build)
     build.variables["START_OPTIONS"] = BRIEFLY
     for phase in ("install", "build", "post_build"):
@@ -60,11 +62,20 @@ def test_a_build_ends_with_a_registered_version_and_repeats_without_harm(cloud, 
         "PipelineExecutionSummaries"
     ]
     assert again[1].splitlines()[-1] == execution["PipelineExecutionArn"]
-    watch(build, execution["PipelineExecutionArn"])
-    (version,) = sagemaker.list_model_packages(ModelPackageGroupName="birds-detection")[
-        "ModelPackageSummaryList"
-    ]
+    finished(workflows(build, "watch", execution["PipelineExecutionArn"], "--on", "aws"))
+    (version,) = sagemaker.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"]
     assert version["ModelApprovalStatus"] == "PendingManualApproval"
+
+    # The approval does the rest.
+    rule_of_the_template(cloud)
+    finished(workflows(build, "models", "approve", f"{GROUP}/1", "--on", "aws"))
+    assert eventually(lambda: len(sagemaker.list_endpoints()["Endpoints"]), 1, limit_s=120) == 1
+    in_service(sagemaker)
+    picture = next((build.folder / "sample").rglob("*.jpg"))
+    answer = cloud.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=GROUP, ContentType="image/jpeg", Body=picture.read_bytes()
+    )
+    assert {len(row) for row in json.load(answer["Body"])["prediction"]} == {6}
 
 
 def upload_sample(cloud, build):
@@ -73,10 +84,6 @@ def upload_sample(cloud, build):
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         tar.add(build.folder / "sample" / "CUB_200_2011", arcname="CUB_200_2011")
     cloud.client("s3").upload_file(str(archive), BUCKET, f"birds-detection/input/{archive.name}")
-
-
-def watch(build, execution):
-    finished(workflows(build, "watch", execution, "--on", "aws"))
 
 
 def workflows(build, *arguments):

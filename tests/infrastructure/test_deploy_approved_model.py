@@ -1,11 +1,8 @@
 """Approval deploys: over EventBridge on this machine, and by the function's own answers."""
 
-import json
-
 import pytest
 
-from tests.infrastructure.accounts import ACCOUNT, DEPLOY, REGION, served
-from tests.infrastructure.templates import TEMPLATE, Names
+from tests.infrastructure.accounts import DEPLOY, served
 from tests.infrastructure.versions import (
     BIRDS,
     GROUP,
@@ -14,6 +11,7 @@ from tests.infrastructure.versions import (
     in_service,
     load_function,
     register,
+    rule_of_the_template,
     set_status,
     start,
     status_of,
@@ -72,14 +70,6 @@ def test_an_approval_brings_a_version_to_its_endpoint_and_a_rejection_does_not(t
         in_service(sagemaker)
         assert said(cloud) == b"robin says hi"
         assert served_versions(sagemaker) == [chosen]
-
-
-def rule_of_the_template(cloud):
-    events = cloud.client("events")
-    pattern = Names().resolve(TEMPLATE["Resources"]["Approval"]["Properties"]["EventPattern"])
-    events.put_rule(Name="approval", EventPattern=json.dumps(pattern))
-    target = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{DEPLOY}"
-    assert events.put_targets(Rule="approval", Targets=[{"Id": "1", "Arn": target}])["FailedEntryCount"] == 0
 
 
 def test_an_event_that_comes_again_changes_nothing(cloud, sagemaker, deploy):

@@ -2,11 +2,13 @@
 
 import importlib.util
 import io
+import json
 import tarfile
 from contextlib import suppress
 from pathlib import Path
 
-from tests.infrastructure.accounts import REGION
+from tests.infrastructure.accounts import ACCOUNT, DEPLOY, REGION
+from tests.infrastructure.templates import TEMPLATE, Names
 from tests.server.toy_requests import ROLE, TRAINER
 from tests.toys import definition, processing
 
@@ -43,6 +45,15 @@ def put_model(cloud, text):
         s3.create_bucket(Bucket="toys", CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket="toys", Key=f"{text}/model.tar.gz", Body=packed.getvalue())
     return f"s3://toys/{text}/model.tar.gz"
+
+
+def rule_of_the_template(cloud):
+    """Approvals call the function, as the template says."""
+    events = cloud.client("events")
+    pattern = Names().resolve(TEMPLATE["Resources"]["Approval"]["Properties"]["EventPattern"])
+    events.put_rule(Name="approval", EventPattern=json.dumps(pattern))
+    target = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{DEPLOY}"
+    assert events.put_targets(Rule="approval", Targets=[{"Id": "1", "Arn": target}])["FailedEntryCount"] == 0
 
 
 def register(cloud, sagemaker, text, **more):
