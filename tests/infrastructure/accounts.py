@@ -136,7 +136,7 @@ class _Recorder:
         if target:
             body, receive = await _read(receive)
         if service == "s3":
-            operation, request = _s3_operation(scope["method"], scope["path"], query)
+            operation, request = _s3_operation(scope["method"], scope["path"])
         else:
             operation, request = target or f"{scope['method']} {scope['path']}", json.loads(body or b"{}")
         self._calls.append(Call(who, service, operation, request))
@@ -157,11 +157,7 @@ async def _read(receive):
     return body, again
 
 
-def _s3_operation(method, path, query):
+def _s3_operation(method, path):
+    """Parts of an upload count as PutObject, which is the right that they need."""
     bucket, _, key = path.strip("/").partition("/")
-    names = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "DELETE": "DeleteObject"}
-    if method == "POST" or "uploadId" in query:
-        names = {"POST": "CreateMultipartUpload", "PUT": "UploadPart"}
-    if not key:
-        names = {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "PUT": "CreateBucket"}
-    return names[method], {"Bucket": bucket, "Key": key}
+    return f"{method.capitalize()}{'Object' if key else 'Bucket'}", {"Bucket": bucket, "Key": key}

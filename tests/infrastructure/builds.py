@@ -10,12 +10,12 @@ from pathlib import Path
 
 import yaml
 
-from tests.infrastructure.templates import BUCKET, Names
+from tests.infrastructure.templates import BUCKET, reference
 
 ROOT = Path(__file__).parents[2]
 AWS = ROOT / ".venv-infrastructure" / "bin" / "aws"
 REPOSITORY = "sagemaker-vision-processing"
-PIPELINE_ROLE, JOB_ROLE = Names().reference("PipelineRole.Arn"), Names().reference("JobRole.Arn")
+PIPELINE_ROLE, JOB_ROLE = reference("PipelineRole.Arn"), reference("JobRole.Arn")
 DOCKER = Path(__file__).with_name("docker_that_records.py")
 
 

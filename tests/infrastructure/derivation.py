@@ -10,7 +10,7 @@ from pathlib import Path
 import botocore.session
 
 from tests.infrastructure.accounts import ACCOUNT, REGION
-from tests.infrastructure.templates import Names
+from tests.infrastructure.templates import reference
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SAGEMAKER = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}"
@@ -31,13 +31,10 @@ _NAMED = {
     "ResourceArn": "{}",
 }
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-# What S3 asks KMS for on the caller's behalf.
+# With the right to an object goes one to its key, which S3 uses on the caller's behalf.
 _S3 = {
-    "GetObject": (("s3:GetObject",), ("kms:Decrypt",)),
-    "HeadObject": (("s3:GetObject",), ("kms:Decrypt",)),
-    "PutObject": (("s3:PutObject",), ("kms:GenerateDataKey",)),
-    "ListObjectsV2": (("s3:ListBucket",), ()),
-    "HeadBucket": (("s3:ListBucket",), ()),
+    "GetObject": ("s3:GetObject", "kms:Decrypt"),
+    "PutObject": ("s3:PutObject", "kms:GenerateDataKey"),
 }
 # Step type -> the resource that the step makes, and whether it is a job, which can be stopped.
 _STEPS = {
@@ -55,10 +52,7 @@ _NO_RESOURCE = "*"
 def of_call(call):
     """The needs of a request that was made."""
     if call.service == "s3":
-        bucket, key = f"arn:aws:s3:::{call.request['Bucket']}", call.request["Key"]
-        actions, of_key = _S3[call.operation]
-        yield from ((action, f"{bucket}/{key}" if key else bucket) for action in actions)
-        yield from ((action, Names().reference("ArtifactKey.Arn")) for action in of_key)
+        yield from _of_object(call.operation, f"s3://{call.request['Bucket']}/{call.request['Key']}")
     elif call.service == "ecr":
         name = call.request.get("repositoryName")
         resource = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}" if name else _NO_RESOURCE
@@ -113,7 +107,7 @@ class Definition:
             for file in step.get("PropertyFiles", ()):
                 outputs = step["Arguments"]["ProcessingOutputConfig"]["Outputs"]
                 (place,) = [each["S3Output"] for each in outputs if each["OutputName"] == file["OutputName"]]
-                yield from _of_object("s3:GetObject", f"{self.value(place['S3Uri'])}/{file['FilePath']}")
+                yield from _of_object("GetObject", f"{self.value(place['S3Uri'])}/{file['FilePath']}")
 
     def _of_step(self, step):
         arguments = step["Arguments"]
@@ -155,12 +149,11 @@ class Definition:
                     yield from ((action, arn) for action in _PULL)
                 elif member == "InputS3Uri":
                     yield "s3:ListBucket", f"arn:aws:s3:::{text.split('/')[2]}"
-                    yield from _of_object("s3:GetObject", f"{text}/object")
+                    yield from _of_object("GetObject", f"{text}/object")
                 elif member == "OutputS3Uri":
-                    # Large files go in parts, which S3 reads again to join them: that needs kms:Decrypt.
-                    yield from _of_object("s3:PutObject", f"{text}/object")
+                    yield from _of_object("PutObject", f"{text}/object")
                     # What one job has written another one reads.
-                    yield from _of_object("s3:GetObject", f"{text}/object")
+                    yield from _of_object("GetObject", f"{text}/object")
 
 
 def definitions():
@@ -174,10 +167,10 @@ def operations_of(service):
     return set(botocore.session.get_session().get_service_model(service).operation_names)
 
 
-def _of_object(action, uri):
-    key = {"s3:GetObject": "kms:Decrypt", "s3:PutObject": "kms:GenerateDataKey"}[action]
+def _of_object(operation, uri):
+    action, of_key = _S3[operation]
     yield action, f"arn:aws:s3:::{uri.removeprefix('s3://')}"
-    yield key, Names().reference("ArtifactKey.Arn")
+    yield of_key, reference("ArtifactKey.Arn")
 
 
 def _members(value, path=()):

@@ -1,7 +1,6 @@
 """The template as data, and its expressions with values as an account would have them."""
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -54,53 +53,53 @@ _Loader.add_multi_constructor("!", _function)
 TEMPLATE = yaml.load(FILE.read_text(), _Loader)
 
 
-@dataclass(frozen=True)
-class Names:
-    """The values of one deployment's parameters."""
-
-    given: dict[str, str] = field(default_factory=dict)
-
-    def resolve(self, value):
-        """A value of the template without expressions."""
-        if isinstance(value, list):
-            return [self.resolve(each) for each in value]
-        if not isinstance(value, dict):
-            return value
-        if "Ref" in value:
-            return self.reference(value["Ref"])
-        if "Fn::GetAtt" in value:
-            return self.reference(".".join(value["Fn::GetAtt"]))
-        if "Fn::Sub" in value:
-            return _REFERENCE.sub(lambda found: self.reference(found[1]), value["Fn::Sub"])
-        return {key: self.resolve(each) for key, each in value.items()}
-
-    def reference(self, name):
-        """What ${name} stands for."""
-        parameters = {key: entry.get("Default") for key, entry in TEMPLATE["Parameters"].items()}
-        values = {**_PSEUDO, **parameters, **GIVEN, **self.given}
-        if name in values:
-            return values[name]
-        logical, _, attribute = name.partition(".")
-        resource = TEMPLATE["Resources"][logical]
-        physical = self._physical(logical, resource)
-        if attribute == "Arn" or resource["Type"] == "AWS::SNS::Topic":
-            return _ARNS[resource["Type"]].format(name=physical)
-        assert not attribute, f"{name}: not needed so far"
-        return physical
-
-    def _physical(self, logical, resource):
-        if logical == "ArtifactBucket":
-            return BUCKET
-        properties = resource["Properties"]
-        return next((self.resolve(properties[key]) for key in _NAMES if key in properties), logical)
+def resolve(value):
+    """A value of the template without expressions."""
+    if isinstance(value, list):
+        return [resolve(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "Ref" in value:
+        return reference(value["Ref"])
+    if "Fn::GetAtt" in value:
+        return reference(".".join(value["Fn::GetAtt"]))
+    if "Fn::Sub" in value:
+        return _REFERENCE.sub(lambda found: reference(found[1]), value["Fn::Sub"])
+    return {key: resolve(each) for key, each in value.items()}
 
 
-def role_statements(role, names):
+def reference(name):
+    """What ${name} stands for."""
+    defaults = {key: entry.get("Default") for key, entry in TEMPLATE["Parameters"].items()}
+    values = {**_PSEUDO, **defaults, **GIVEN}
+    if name in values:
+        return values[name]
+    logical, _, attribute = name.partition(".")
+    kind, physical = TEMPLATE["Resources"][logical]["Type"], _physical(logical)
+    if attribute == "Arn" or kind == "AWS::SNS::Topic":
+        return _ARNS[kind].format(name=physical)
+    assert not attribute, f"{name}: not needed so far"
+    return physical
+
+
+def properties(logical):
+    """What a resource is made with."""
+    return resolve(TEMPLATE["Resources"][logical]["Properties"])
+
+
+def role_statements(role):
     """The statements of a role's policies."""
-    policies = names.resolve(TEMPLATE["Resources"][role]["Properties"]["Policies"])
+    policies = properties(role)["Policies"]
     return [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
 
 
 def several(value):
     """IAM writes one or a list."""
     return value if isinstance(value, list) else [value]
+
+
+def _physical(logical):
+    if logical == "ArtifactBucket":
+        return BUCKET
+    given = TEMPLATE["Resources"][logical]["Properties"]
+    return next((resolve(given[key]) for key in _NAMES if key in given), logical)

@@ -8,7 +8,7 @@ import pytest
 from tests.infrastructure import derivation
 from tests.infrastructure.accounts import ACCOUNT, DEPLOY, FIND, REGION, account
 from tests.infrastructure.builds import prepare
-from tests.infrastructure.templates import TEMPLATE, Names, role_statements, several
+from tests.infrastructure.templates import TEMPLATE, properties, reference, role_statements, several
 from tests.infrastructure.versions import (
     GROUP,
     QUICK,
@@ -25,7 +25,6 @@ from tests.infrastructure.versions import (
 from tests.server.toy_requests import ROLE, endpoint_config, eventually, model
 from tests.toys import definition
 
-NAMES = Names()
 ROLES = [name for name, each in TEMPLATE["Resources"].items() if each["Type"] == "AWS::IAM::Role"]
 GROUPS = ("birds-detection", "caltech-classification")
 
@@ -100,7 +99,7 @@ def needs(tmp_path_factory):
         "PullRequestRole": [],
     }
     # Definitions are compiled with one role; the build gives them JobRole.
-    golden, job_role = f"arn:aws:iam::{ACCOUNT}:role/VisionPipelines", NAMES.reference("JobRole.Arn")
+    golden, job_role = f"arn:aws:iam::{ACCOUNT}:role/VisionPipelines", reference("JobRole.Arn")
     renamed = {golden: job_role, ROLE: job_role}
     return {
         role: {(action, renamed.get(resource, resource)) for action, resource in each}
@@ -112,7 +111,7 @@ def build(cloud, folder):
     """The build's phases: into an empty account, and after a change of the definition."""
     run = prepare(cloud, folder, who="build")
     for token, job_role in (("1", "JobRole"), ("2", "AnotherRole")):
-        changed = NAMES.reference("JobRole.Arn").replace("JobRole", job_role)
+        changed = reference("JobRole.Arn").replace("JobRole", job_role)
         run.variables |= {"CODEBUILD_BUILD_ID": token, "JOB_ROLE_ARN": changed}
         for phase in ("build", "post_build"):
             done = run.run(phase)
@@ -188,7 +187,7 @@ def for_each_group(calls):
 
 def grants(role):
     """Every action with the patterns of resources that a statement allows it for."""
-    for statement in role_statements(role, NAMES):
+    for statement in role_statements(role):
         assert statement["Effect"] == "Allow"
         for action in several(statement["Action"]):
             yield action, several(statement["Resource"])
@@ -216,7 +215,7 @@ def test_no_action_is_unused(needs, role):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_resource_is_unused(needs, role):
-    for statement in role_statements(role, NAMES):
+    for statement in role_statements(role):
         actions = set(several(statement["Action"])) - UNSEEN[role].keys()
         if not actions:
             continue
@@ -242,7 +241,7 @@ def test_every_resource_is_meant_only_where_an_action_has_none(role):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_roles_are_handed_to_sagemaker_only(role):
-    for statement in role_statements(role, NAMES):
+    for statement in role_statements(role):
         if "iam:PassRole" in several(statement["Action"]):
             assert several(statement["Action"]) == ["iam:PassRole"]
             assert statement["Condition"] == {
@@ -253,7 +252,7 @@ def test_roles_are_handed_to_sagemaker_only(role):
 # Lambda takes the role of a function in its own account only: iam:PassRole ends at the account.
 @pytest.mark.parametrize("role", [name for name in ROLES if "ApprovedModel" not in name])
 def test_a_service_takes_a_role_for_this_account_only(role):
-    trust = NAMES.resolve(TEMPLATE["Resources"][role]["Properties"]["AssumeRolePolicyDocument"])
+    trust = properties(role)["AssumeRolePolicyDocument"]
     (statement,) = trust["Statement"]
     assert statement["Condition"]["StringEquals"]["aws:SourceAccount"] == ACCOUNT
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.infrastructure.accounts import ACCOUNT, DEPLOY, FIND, REGION
-from tests.infrastructure.templates import GIVEN, TEMPLATE, Names
+from tests.infrastructure.templates import GIVEN, TEMPLATE, properties, reference
 from workflows.local.functions import handlers
 from workflows.pipelines import catalog
 from workflows.pipelines.processing_image import REPOSITORY
@@ -17,10 +17,6 @@ RESOURCES, PARAMETERS = TEMPLATE["Resources"], TEMPLATE["Parameters"]
 EXECUTION = "SageMaker Model Building Pipeline Execution Status Change"
 ENDPOINT, BUILD = "SageMaker Endpoint State Change", "CodeBuild Build State Change"
 VERSION = "SageMaker Model Package State Change"
-
-
-def properties(name):
-    return Names().resolve(RESOURCES[name]["Properties"])
 
 
 def test_names_are_those_that_definitions_are_compiled_with():
@@ -153,7 +149,7 @@ def test_a_rule_is_for_the_events_that_it_should_be_for(cloud, rule, source, kin
     assert answer["Result"] is is_wanted
 
 
-OUR_KEY = Names().reference("ArtifactKey.Arn")
+OUR_KEY = reference("ArtifactKey.Arn")
 ENCRYPTION, KEY = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.infrastructure.accounts import ACCOUNT, DEPLOY, REGION
-from tests.infrastructure.templates import TEMPLATE, Names
+from tests.infrastructure.templates import properties
 from tests.server.toy_requests import ROLE, TRAINER
 from tests.toys import definition, processing
 
@@ -50,7 +50,7 @@ def put_model(cloud, text):
 def rule_of_the_template(cloud):
     """Approvals call the function, as the template says."""
     events = cloud.client("events")
-    pattern = Names().resolve(TEMPLATE["Resources"]["Approval"]["Properties"]["EventPattern"])
+    pattern = properties("Approval")["EventPattern"]
     events.put_rule(Name="approval", EventPattern=json.dumps(pattern))
     target = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{DEPLOY}"
     assert events.put_targets(Rule="approval", Targets=[{"Id": "1", "Arn": target}])["FailedEntryCount"] == 0
