@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from workflows.definition.model import JSON
@@ -59,15 +60,22 @@ class Clients:
         return self._client("scheduler")
 
     @cached_property
+    def _core(self) -> Any:
+        return botocore.session.Session()
+
+    @cached_property
     def _session(self) -> Any:
         own = {"aws_access_key_id": self.access_key, "aws_secret_access_key": self.access_key}
-        return boto3.session.Session(region_name=self.region, **own if self.access_key else {})
+        return boto3.session.Session(
+            region_name=self.region, botocore_session=self._core, **own if self.access_key else {}
+        )
 
     def _client(self, service: str) -> Any:
+        chosen = self._core.get_config_variable("max_attempts")  # such as AWS_MAX_ATTEMPTS
         config = Config(
             connect_timeout=_CONNECT_LIMIT_S,
             read_timeout=_READ_LIMIT_S,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": chosen or _ATTEMPTS},
             s3={"addressing_style": "path"} if self.endpoint_url else {},
         )
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
