@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from workflows.aws import executions, watching
 from workflows.aws.watching import Watch
 from workflows.cli.common import DONE, FAILED, print_json, say
+from workflows.cli.failures import can_be_retried
 from workflows.cli.place import Connection
 from workflows.cli.progress import Progress
 from workflows.cli.summary import print_summary, step_types, summary
@@ -55,7 +56,8 @@ def conduct(place: Connection, arn: str, *, verbose: bool, as_json: bool, since:
         print_summary(document, seconds=time.monotonic() - since)
     if not succeeded:
         say(f"ERROR {record.get('FailureReason') or record['PipelineExecutionStatus']}")
-        say(f"TIP   go on from there: workflows resume {last_part(arn)}")
+        if can_be_retried(place.clients, arn, watch.step_types):
+            say(f"TIP   go on from there: workflows resume {last_part(arn)}")
     sys.exit(DONE if succeeded else FAILED)
 
 

@@ -2,16 +2,17 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
 from workflows.aws import executions, metrics
 from workflows.aws.errors import NotFound
-from workflows.aws.logs import Tail, tail_of_step
+from workflows.aws.logs import Line, StepLog
 from workflows.cli.common import json_option, print_json, print_table
 from workflows.cli.pictures import draw_charts
 from workflows.cli.place import Connection, connect, on_option
+from workflows.cli.summary import step_types
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.definition.model import JSON
 from workflows.definition.records import Record, last_part
@@ -32,17 +33,14 @@ def logs_command(execution: str, step: str, follow: bool, on: str | None, as_jso
     """
     with connect(on) as place:
         arn = str(executions.find(place.clients, execution)["PipelineExecutionArn"])
-        found = _step(place, arn, step)
-        while (tail := tail_of_step(place.clients, found)) is None:
-            if not (follow and _works(found)):
-                raise WorkflowError(f"step '{step}' has made no job that writes a log")
-            time.sleep(_LOOK_EVERY_S[place.is_local])
-            found = _step(place, arn, step)
-        _print(tail, as_json=as_json)
+        log, found = StepLog(place.clients), _begun(place, arn, step, follow=follow)
         while follow and _works(found):
+            _print(log.read(found), as_json=as_json)
             time.sleep(_LOOK_EVERY_S[place.is_local])
-            found = _step(place, arn, step)
-            _print(tail, as_json=as_json)
+            found = _find(place, arn, step) or found
+        _print(log.read(found, last=True), as_json=as_json)
+    if log.job is None:
+        raise WorkflowError(f"step '{step}' has made no job that writes a log")
 
 
 @click.command("metrics")
@@ -88,21 +86,37 @@ def _value(values: list[float], epoch: int) -> str:
     return f"{values[epoch]:.4f}" if epoch < len(values) else ""
 
 
-def _step(place: Connection, arn: str, name: str) -> Record:
-    steps = {str(step["StepName"]): step for step in executions.steps(place.clients, arn)}
-    if name not in steps:
-        raise NotFound(
-            f"no step '{name}' has started in execution {last_part(arn)}{did_you_mean(name, list(steps))}"
-        )
-    return steps[name]
+def _begun(place: Connection, arn: str, name: str, *, follow: bool) -> Record:
+    """A step that has started; with `follow` it is waited for while its execution goes on.
+
+    Raises:
+        NotFound: there is none, or it has not started.
+    """
+    known = step_types(place, arn)
+    if name not in known:
+        raise NotFound(f"execution {last_part(arn)} has no step '{name}'{did_you_mean(name, list(known))}")
+    while True:
+        goes_on = executions.describe(place.clients, arn)["PipelineExecutionStatus"] in executions.GOING_ON
+        found = _find(place, arn, name)
+        if found is not None:
+            return found
+        if not (follow and goes_on):
+            raise NotFound(f"step '{name}' has not started in execution {last_part(arn)}")
+        time.sleep(_LOOK_EVERY_S[place.is_local])
+
+
+def _find(place: Connection, arn: str, name: str) -> Record | None:
+    """The latest run of a step."""
+    runs = [step for step in executions.steps(place.clients, arn) if step["StepName"] == name]
+    return runs[-1] if runs else None
 
 
 def _works(step: Record) -> bool:
     return step["StepStatus"] in ("Starting", "Executing", "Stopping")
 
 
-def _print(tail: Tail, *, as_json: bool) -> None:
-    for line in tail.read():
+def _print(lines: Sequence[Line], *, as_json: bool) -> None:
+    for line in lines:
         if as_json:
             entry = {"stream": line.stream, "timestamp": line.time_ms, "message": line.text}
             click.echo(json.dumps(entry))
