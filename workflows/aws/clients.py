@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
+from workflows.aws.service_models import loader
 from workflows.definition.model import JSON
 from workflows.definition.records import Record
 
@@ -59,9 +61,23 @@ class Clients:
         """EventBridge Scheduler."""
         return self._client("scheduler")
 
+    def close(self) -> None:
+        """Close the connections that are open."""
+        for name in ("sagemaker", "runtime", "s3", "logs", "scheduler"):
+            if name in vars(self):  # it was used
+                getattr(self, name).close()
+
+    @property
+    def are_local(self) -> bool:
+        """Whether a server of this machine answers, which boto3's own settings may lead to, too."""
+        host = urlsplit(self.sagemaker.meta.endpoint_url).hostname or ""
+        return host == "localhost" or host.startswith("127.") or host == "::1"
+
     @cached_property
     def _core(self) -> Any:
-        return botocore.session.Session()
+        session = botocore.session.Session()
+        session.register_component("data_loader", loader())
+        return session
 
     @cached_property
     def _session(self) -> Any:

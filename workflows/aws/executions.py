@@ -14,6 +14,7 @@ from workflows.definition.records import Record, at, last_part, newest, objects_
 
 EXECUTING, STOPPING, STOPPED, SUCCEEDED, FAILED = "Executing", "Stopping", "Stopped", "Succeeded", "Failed"
 GOING_ON = (EXECUTING, STOPPING)
+BRANCHES = ("IfSteps", "ElseSteps")  # of a condition
 _ARN = re.compile(r"arn:[\w-]+:sagemaker:[^:]*:[^:]*:pipeline/([^/]+)/execution/([^/]+)")
 _MOST_AT_ONCE = 100
 
@@ -257,7 +258,7 @@ def definition_steps(document: Record) -> Iterator[Record]:
     """Every step in a definition, those inside conditions included, in the order of the document."""
     for step in objects_of(document.get("Steps")):
         yield step
-        for branch in ("IfSteps", "ElseSteps"):
+        for branch in BRANCHES:
             yield from definition_steps({"Steps": at(step, "Arguments", branch)})
 
 

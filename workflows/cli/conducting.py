@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from botocore.exceptions import ClientError
 
-from workflows.aws import executions, watching
+from workflows.aws import executions
 from workflows.aws.watching import Watch
 from workflows.cli.common import DONE, FAILED, print_json, say
 from workflows.cli.failures import can_be_retried
@@ -40,7 +40,7 @@ def conduct(place: Connection, arn: str, *, verbose: bool, as_json: bool, since:
         arn=arn,
         step_types=step_types(place, arn),
         listener=Progress(verbose=verbose),
-        pace=watching.HERE,
+        pace=place.pace,
         follow_logs=True,
     )
     try:

@@ -17,7 +17,7 @@ from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.definition.model import JSON
 from workflows.definition.records import Record, last_part
 
-_LOOK_EVERY_S = {True: 0.3, False: 5.0}  # on this machine, on AWS
+_LOOK_EVERY_S = {True: 0.3, False: 5.0}  # asked of this machine, of AWS
 
 
 @click.command("logs")
@@ -36,7 +36,7 @@ def logs_command(execution: str, step: str, follow: bool, on: str | None, as_jso
         log, found = StepLog(place.clients), _begun(place, arn, step, follow=follow)
         while follow and _works(found):
             _print(log.read(found), as_json=as_json)
-            time.sleep(_LOOK_EVERY_S[place.is_local])
+            time.sleep(_LOOK_EVERY_S[place.is_near])
             found = _find(place, arn, step) or found
         _print(log.read(found, last=True), as_json=as_json)
     if log.job is None:
@@ -102,7 +102,7 @@ def _begun(place: Connection, arn: str, name: str, *, follow: bool) -> Record:
             return found
         if not (follow and goes_on):
             raise NotFound(f"step '{name}' has not started in execution {last_part(arn)}")
-        time.sleep(_LOOK_EVERY_S[place.is_local])
+        time.sleep(_LOOK_EVERY_S[place.is_near])
 
 
 def _find(place: Connection, arn: str, name: str) -> Record | None:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from workflows.aws import executions, watching
+from workflows.aws import executions
 from workflows.aws import pipelines as cloud
 from workflows.aws.executions import Selection, Start
 from workflows.aws.watching import StillGoing, Watch
@@ -130,7 +130,7 @@ def follow_to_the_end(
         arn=arn,
         step_types=step_types(place, arn),
         listener=Progress(verbose=follow_logs),
-        pace=watching.HERE if place.is_local else watching.ON_AWS,
+        pace=place.pace,
         follow_logs=follow_logs,
         limit_s=limit_s,
     )
