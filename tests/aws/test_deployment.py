@@ -374,6 +374,7 @@ def test_an_unhealthy_container_ends_the_command_with_1(cloud, here, workflows, 
     done = workflows("deploy", "toys/2", "--endpoint", "birds", "--picture", picture)
     assert done.returncode == 1
     assert "did not pass the ping health check" in done.stderr
+    assert "< birds  the model cannot be loaded" in done.stderr
     assert served(here) == 1
 
 

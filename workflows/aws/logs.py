@@ -36,7 +36,7 @@ class Tail:
 
     clients: Clients
     group: str
-    prefix: str  # of the streams' names
+    prefix: str = ""  # of the streams' names
     _tokens: dict[str, str | None] = field(default_factory=dict)
     _reads: int = 0
 
@@ -64,12 +64,9 @@ class Tail:
         return _merged(line for name, answer in answers for line in _lines(name, answer))[-count:]
 
     def _streams(self) -> list[str]:
+        only = {"logStreamNamePrefix": self.prefix} if self.prefix else {}
         found = pages(
-            self.clients.logs,
-            "describe_log_streams",
-            "logStreams",
-            logGroupName=self.group,
-            logStreamNamePrefix=self.prefix,
+            self.clients.logs, "describe_log_streams", "logStreams", logGroupName=self.group, **only
         )
         try:
             return [str(stream["logStreamName"]) for stream in found]
@@ -123,7 +120,7 @@ def tail_of_step(clients: Clients, step: Record) -> Tail | None:
 
 def tail_of_endpoint(clients: Clients, endpoint: str) -> Tail:
     """The log of an endpoint's containers."""
-    return Tail(clients, f"/aws/sagemaker/Endpoints/{endpoint}", "")
+    return Tail(clients, f"/aws/sagemaker/Endpoints/{endpoint}")
 
 
 def _job_of(step: Record) -> tuple[str, str] | None:

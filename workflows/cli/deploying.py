@@ -20,6 +20,7 @@ from workflows.aws.deployment import (
     Shift,
 )
 from workflows.aws.errors import told
+from workflows.aws.logs import tail_of_endpoint
 from workflows.aws.smoke import SmokeTestFailed, check_answer
 from workflows.cli.common import json_option, print_json, say
 from workflows.cli.place import Connection, connect, on_option
@@ -29,6 +30,7 @@ from workflows.definition.records import Record, at
 
 _LOOK_EVERY_S = {True: 0.1, False: 15.0}  # asked of this machine, of AWS
 _SMOKE_PICTURES = 3
+_LAST_LINES = 20
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _HOUR_S = 3600
 
@@ -143,13 +145,23 @@ def _first_type(package: Record) -> str:
 
 
 def _settle(place: Connection, endpoint: str, config: str) -> None:
-    deployment.wait(
-        place.clients,
-        endpoint,
-        config,
-        every_s=_LOOK_EVERY_S[place.is_near],
-        report=lambda text: say(f"* {text}"),
-    )
+    """Wait until an endpoint serves a configuration; if it does not come to, show how its log ends.
+
+    Raises:
+        DeploymentFailed: it does not.
+    """
+    try:
+        deployment.wait(
+            place.clients,
+            endpoint,
+            config,
+            every_s=_LOOK_EVERY_S[place.is_near],
+            report=lambda text: say(f"* {text}"),
+        )
+    except DeploymentFailed:
+        for line in tail_of_endpoint(place.clients, endpoint).end(_LAST_LINES):
+            say(f"< {endpoint}  {line.text}")
+        raise
 
 
 def _carry_out(place: Connection, planned: Plan, given: Sequence[Path] | None) -> list[JSON]:
