@@ -10,6 +10,8 @@ from tests.aws.toy_models import DETECTOR, answer
 from tests.cli.conftest import WORKFLOWS
 from tests.processes import wait_until
 from tests.toys import condition, definition, fail, get, output_of, processing, training
+from workflows.cli.place import on_aws
+from workflows.settings import load
 
 LIMIT_S = 60
 COPY = "cp /opt/ml/processing/input/data/* /opt/ml/processing/output/out; echo copied"
@@ -351,6 +353,20 @@ def test_wrong_credentials_region_and_role_are_told(aws, name, write, monkeypatc
     monkeypatch.setenv("AWS_REGION", "nowhere!")
     done = aws("executions")
     assert (done.returncode, "nowhere!" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
+def test_a_pipeline_of_ours_needs_a_bucket_of_the_account(aws):
+    done = aws("upsert", "birds-detection")
+    assert (done.returncode, "set `bucket` (ARTIFACT_BUCKET)" in done.stderr) == (2, True)
+
+
+def test_the_region_of_the_aws_configuration_comes_before_our_default(aws, tmp_path, monkeypatch):
+    (tmp_path / "aws-config").write_text("[default]\nregion = eu-central-1\n")
+    monkeypatch.delenv("AWS_REGION")
+    found = on_aws(load(flags={}, environment={}, folder=tmp_path))
+    assert (found["region"], found.values["region"].origin) == ("eu-central-1", "AWS configuration")
+    explicit = on_aws(load(flags={}, environment={"AWS_REGION": "eu-west-3"}, folder=tmp_path))
+    assert explicit["region"] == "eu-west-3"
 
 
 def test_the_installed_command_does_the_same(served, tmp_path):

@@ -156,9 +156,15 @@ def find(clients: Clients, name: str, *, pipeline: str | None = None) -> Record:
         NotFound: there is none.
     """
     if name == "latest":
-        for record in listed(clients, pipeline, limit=1):
-            return describe(clients, str(record["PipelineExecutionArn"]))
-        raise NotFound("nothing has run here yet; start with: workflows run birds-detection --profile sample")
+        # The first pipeline that has run at all is the one that ran last.
+        for owner in [pipeline] if pipeline else (str(each["PipelineName"]) for each in pipelines(clients)):
+            for record in listed(clients, owner, limit=1):
+                return describe(clients, str(record["PipelineExecutionArn"]))
+        raise NotFound(
+            "nothing has run here yet; start with: workflows run birds-detection --profile sample"
+            if clients.are_local
+            else f"nothing has run in {clients.region} yet; start with: workflows start PIPELINE --on aws"
+        )
     if not name.startswith("arn:"):
         owner, _, execution_id = name.rpartition("/")
         found = _by_id(clients, owner or pipeline, execution_id)

@@ -58,7 +58,7 @@ class Connection:
         if not self.is_local and self.settings.account == LOCAL_ACCOUNT:
             raise SettingsError(
                 "the role is that of this machine: set `role` (SAGEMAKER_PIPELINE_ROLE_ARN) to the ARN of "
-                "one in your account, and `bucket` (ARTIFACT_BUCKET) to a bucket there"
+                "one in your account"
             )
         return self.settings["role"]
 

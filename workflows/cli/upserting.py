@@ -15,7 +15,8 @@ from workflows.cli.values import brief_change
 from workflows.definition.differences import Change
 from workflows.definition.errors import WorkflowError
 from workflows.definition.records import Record, at
-from workflows.settings import Settings
+from workflows.pipelines import catalog
+from workflows.settings import DEFAULT, Settings, SettingsError
 
 _PROJECT_TAGS = (("sagemaker:project-name", "project_name"), ("sagemaker:project-id", "project_id"))
 
@@ -78,6 +79,10 @@ def wanted_pipeline(name: str, place: Connection) -> Wanted:
         WorkflowError: on AWS, a setting that it needs has no value yet.
     """
     role = place.role  # before a compilation that takes seconds
+    if name in catalog.names() and not place.is_local and place.settings.values["bucket"].origin == DEFAULT:
+        raise SettingsError(
+            f"{name} reads and writes in a bucket: set `bucket` (ARTIFACT_BUCKET) to one in your account"
+        )
     pipeline, definition = named_definition(name, place.settings)
     return Wanted(name=pipeline, definition=definition, role=role, tags=project_tags(place.settings))
 
