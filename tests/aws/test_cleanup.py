@@ -204,8 +204,10 @@ def test_an_endpoint_that_is_being_changed_is_waited_for(cloud, here, versions):
         plan(here)
 
 
-def test_a_pipeline_that_runs_does_not_lose_everything(cloud, here, versions):
-    ran(cloud, "toys", "ccccccccccc1", status="Executing")
+def test_a_pipeline_that_runs_loses_nothing(cloud, here, versions):
+    make(cloud, here, "in-use")
+    model = "arn:aws:sagemaker:eu-west-1:123456789012:model/model-in-use"
+    ran(cloud, "toys", "ccccccccccc1", status="Executing", Model=model)
     with pytest.raises(StillInUse, match="ccccccccccc1 of toys is Executing; stop it first"):
         plan(here, everything=True)
     assert plan(here) == []

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.aws.answers import answering
 from tests.aws.toy_models import DETECTOR, answer
 from tests.cli.conftest import WORKFLOWS
 from tests.processes import wait_until
@@ -232,6 +233,17 @@ def test_a_failure_is_told_with_its_reason_and_the_end_of_the_log(aws, name, wri
     watched = aws("watch", execution, "--json")
     assert (watched.returncode, watched.document["PipelineExecutionStatus"]) == (1, "Failed")
     assert "Traceback" not in done.stderr + watched.stderr
+
+
+def test_who_may_not_read_logs_is_told_the_reason_all_the_same(aws, name, write, monkeypatch):
+    upserted(aws, write, definition(processing("Prepare", "exit 7", outputs=())))
+    with answering() as (answers, url):
+        answers.refuse("AccessDeniedException", "not authorized", status=403)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", url)
+        done = aws("start", name, "--wait")
+    assert done.returncode == 1
+    assert "* the log of Prepare cannot be read: DescribeLogStreams is not allowed" in done.stderr
+    assert "ERROR execution" in done.stderr
 
 
 def test_what_a_fail_step_has_ended_is_not_proposed_to_be_retried(aws, name, write):

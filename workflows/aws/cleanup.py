@@ -70,7 +70,8 @@ class _Made:
 def plan(clients: Clients, pipeline: str, *, everything: bool) -> list[Leftover]:
     """What there is to delete, in the order in which it can be.
 
-    What somebody else's endpoints serve, or would go back to, is never among it.
+    What somebody else's endpoints serve, or would go back to, is never among it, nor what a running execution
+    has made. An execution that has failed cannot be retried once its model is gone.
 
     Args:
         clients: where to look.
@@ -133,6 +134,8 @@ def carry_out(clients: Clients, left: list[Leftover], *, report: Callable[[Lefto
 def _made(clients: Clients, pipeline: str) -> _Made:
     found: dict[str, list[str]] = {"Endpoint": [], "EndpointConfig": [], "Model": [], "RegisterModel": []}
     for execution in executions.listed(clients, pipeline, limit=_EXECUTIONS):
+        if execution["PipelineExecutionStatus"] in executions.GOING_ON:
+            continue  # it needs what it has made
         for step in executions.steps(clients, str(execution["PipelineExecutionArn"])):
             for key, arns in found.items():
                 if arn := at(step, "Metadata", key, "Arn"):
@@ -172,14 +175,16 @@ def _is_own(
 
 def _needed(clients: Clients, staying: list[Record]) -> set[str]:
     """The configurations that endpoints serve or are about to, and those that a rollback would go to."""
-    kept = set()
-    for endpoint in staying:
-        kept |= {
-            str(endpoint["EndpointConfigName"]),
-            str(at(endpoint, "PendingDeploymentSummary", "EndpointConfigName")),
-            str(rollback.find_previous(clients, endpoint)),
-        }
-    return kept
+    found = (
+        name
+        for endpoint in staying
+        for name in (
+            endpoint["EndpointConfigName"],
+            at(endpoint, "PendingDeploymentSummary", "EndpointConfigName"),
+            rollback.find_previous(clients, endpoint),
+        )
+    )
+    return {str(name) for name in found if name}
 
 
 def _all_models(clients: Clients) -> list[str]:

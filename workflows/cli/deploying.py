@@ -23,6 +23,7 @@ from workflows.aws.errors import told
 from workflows.aws.logs import tail_of_endpoint
 from workflows.aws.smoke import SmokeTestFailed, check_answer
 from workflows.cli.common import json_option, print_json, say
+from workflows.cli.failures import tell_end
 from workflows.cli.place import Connection, connect, on_option
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
@@ -30,7 +31,6 @@ from workflows.definition.records import Record, at
 
 _LOOK_EVERY_S = {True: 0.1, False: 15.0}  # asked of this machine, of AWS
 _SMOKE_PICTURES = 3
-_LAST_LINES = 20
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _HOUR_S = 3600
 
@@ -159,8 +159,7 @@ def _settle(place: Connection, endpoint: str, config: str) -> None:
             report=lambda text: say(f"* {text}"),
         )
     except DeploymentFailed:
-        for line in tail_of_endpoint(place.clients, endpoint).end(_LAST_LINES):
-            say(f"< {endpoint}  {line.text}")
+        tell_end(endpoint, tail_of_endpoint(place.clients, endpoint))
         raise
 
 

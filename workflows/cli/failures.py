@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
+from botocore.exceptions import ClientError
+
 from workflows.aws import executions
 from workflows.aws.clients import Clients
-from workflows.aws.logs import tail_of_step
+from workflows.aws.errors import refusal
+from workflows.aws.logs import Tail, tail_of_step
 from workflows.cli.common import say
 from workflows.definition.records import Record, last_part
 
@@ -21,11 +24,21 @@ def tell_failures(clients: Clients, arn: str, record: Record) -> None:
     """
     for step in executions.failed_steps(executions.steps(clients, arn)):
         say(f"ERROR {step['StepName']}: {step.get('FailureReason', 'no reason was given')}")
-        tail = tail_of_step(clients, step)
-        for line in tail.end(_LAST_LINES) if tail else []:
-            say(f"< {step['StepName']}  {line.text}")
+        if tail := tail_of_step(clients, step):
+            tell_end(str(step["StepName"]), tail)
     reason = f": {record['FailureReason']}" if record.get("FailureReason") else ""
     say(f"ERROR execution {last_part(arn)} {record['PipelineExecutionStatus']}{reason}")
+
+
+def tell_end(name: str, tail: Tail) -> None:
+    """Show how a log ends. Who may not read logs is told so, and goes on."""
+    try:
+        lines = tail.end(_LAST_LINES)
+    except ClientError as error:
+        say(f"* the log of {name} cannot be read: {refusal(error)}")
+        return
+    for line in lines:
+        say(f"< {name}  {line.text}")
 
 
 def can_be_retried(clients: Clients, arn: str, step_types: Mapping[str, str]) -> bool:
