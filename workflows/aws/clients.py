@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.loaders import Loader
 
+from workflows.aws.service_models import loader
 from workflows.definition.model import JSON
 from workflows.definition.records import Record
 
@@ -76,7 +76,7 @@ class Clients:
     @cached_property
     def _core(self) -> Any:
         session = botocore.session.Session()
-        session.register_component("data_loader", _loader())
+        session.register_component("data_loader", loader())
         return session
 
     @cached_property
@@ -95,12 +95,6 @@ class Clients:
             s3={"addressing_style": "path"} if self.endpoint_url else {},
         )
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
-
-
-@cache
-def _loader() -> Loader:
-    """Reads botocore's descriptions of the services, once in a process: that takes long."""
-    return Loader()
 
 
 def pages(client: Any, operation: str, key: str, **request: object) -> Iterator[Record]:
