@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from workflows.aws import objects
+from workflows.aws.errors import CloudError, told
 from workflows.definition.errors import WorkflowError
 
 ODD = [
@@ -129,6 +130,15 @@ def test_no_link_leads_out_of_the_folder(here, bucket, folder, tmp_path, kind):
     with pytest.raises(WorkflowError, match="link.jpg: a link to what is no file in .*pictures"):
         upload(here, folder, f"{bucket}/in")
     assert list(objects.keys(here, bucket)) == []
+
+
+def test_an_upload_that_is_refused_is_told_as_any_other_call(clients, answers, folder):
+    write(folder, "one.jpg")
+    answers.then(200, b"<ListBucketResult></ListBucketResult>").refuse_as_s3(
+        "AccessDenied", "no identity-based policy allows s3:PutObject", status=403
+    )
+    with pytest.raises(CloudError, match="PutObject is not allowed: no identity-based policy"), told():
+        upload(clients, folder, "s3://pictures/in")
 
 
 def test_a_name_that_is_not_utf_8_is_refused(here, bucket, folder):

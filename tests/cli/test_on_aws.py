@@ -300,6 +300,16 @@ def test_metrics_are_listed_drawn_and_their_maximum_is_named(aws, data, name, wr
         assert file.read(8) == b"\x89PNG\r\n\x1a\n"
 
 
+def test_a_training_that_diverges_has_the_maximum_of_its_numbers(aws, data, name, write):
+    document = json.loads(detector(name))
+    algorithm = document["Steps"][1]["Arguments"]["AlgorithmSpecification"]
+    algorithm["MetricDefinitions"] = [{"Name": "validation:mAP", "Regex": r"mAP=\((\S+)\)"}]
+    upserted(aws, write, json.dumps(document))
+    execution = aws("start", name, "--wait", "--set", "Map=0.5,nan,0.25", "--json").document["execution"]
+    (series,) = aws.json("metrics", execution)["Series"]
+    assert (series["Values"], series["Maximum"]) == ([0.5, None, 0.25], 0.5)
+
+
 def test_an_execution_goes_on_after_its_cause_is_removed(aws, name, write, tmp_path):
     flag = tmp_path / "flag"
     steps = [

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from workflows.aws.clients import Clients, pages
-from workflows.aws.errors import is_missing
+from workflows.aws.errors import CloudError, is_missing
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
 from workflows.definition.records import Record
@@ -47,6 +48,7 @@ def upload(clients: Clients, source: Path, uri: str, *, report: Callable[[int, i
 
     Raises:
         WorkflowError: there are no files, or a link leads out of the folder.
+        ClientError: the bucket takes nothing.
     """
     bucket, below = _folder(uri)
     local = dict(files(source))
@@ -60,7 +62,7 @@ def upload(clients: Clients, source: Path, uri: str, *, report: Callable[[int, i
         if not _has_arrived(path, present.get(f"{below}{name}"))
     ]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        sent = pool.map(lambda entry: clients.s3.upload_file(str(entry[0]), bucket, entry[1]), missing)
+        sent = pool.map(lambda entry: _send(clients, entry[0], bucket, entry[1]), missing)
         for count, _ in enumerate(sent, start=1):
             report(count, len(missing))
     return len(missing)
@@ -132,6 +134,15 @@ def files(source: Path) -> Iterator[tuple[str, Path]]:
                 )
             if path.is_file():
                 yield _named(path.relative_to(source)), path
+
+
+def _send(clients: Clients, path: Path, bucket: str, key: str) -> None:
+    try:
+        clients.s3.upload_file(str(path), bucket, key)
+    except S3UploadFailedError as error:
+        # boto3 hides what S3 has said.
+        said = error.__context__
+        raise said if isinstance(said, ClientError) else CloudError(str(error)) from None
 
 
 def _named(path: Path) -> str:

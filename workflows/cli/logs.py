@@ -1,6 +1,7 @@
 """`workflows logs` and `workflows metrics`."""
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 
@@ -61,7 +62,12 @@ def metrics_command(execution: str, on: str | None, as_json: bool) -> None:
         charts = draw_charts(place.pictures / last_part(arn), found)
     if as_json:
         series: list[JSON] = [
-            {"MetricName": metric, "StepName": step, "Values": list[JSON](values), "Maximum": max(values)}
+            {
+                "MetricName": metric,
+                "StepName": step,
+                "Values": [value if math.isfinite(value) else None for value in values],
+                "Maximum": _best(values)[0],
+            }
             for metric, by_step in found.items()
             for step, values in by_step.items()
         ]
@@ -78,8 +84,16 @@ def _print_series(metric: str, by_step: Mapping[str, list[float]]) -> None:
     rows = [(str(epoch), *(_value(values, epoch) for values in by_step.values())) for epoch in range(epochs)]
     print_table(rows, head=("EPOCH", *(f"{step} {metric}" for step in by_step)))
     for step, values in by_step.items():
-        best = max(values)
-        click.echo(f"maximum {metric} of {step}: {best:.4f} in epoch {values.index(best)}")
+        best, epoch = _best(values)
+        found = "none" if best is None else f"{best:.4f} in epoch {epoch}"
+        click.echo(f"maximum {metric} of {step}: {found}")
+
+
+def _best(values: list[float]) -> tuple[float | None, int]:
+    """The largest value and its epoch; None where a training has diverged and there is no number."""
+    found = [(value, -epoch) for epoch, value in enumerate(values) if math.isfinite(value)]
+    best, epoch = max(found, default=(None, 0))
+    return best, -epoch
 
 
 def _value(values: list[float], epoch: int) -> str:
