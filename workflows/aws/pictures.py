@@ -36,7 +36,7 @@ def held_out(clients: Clients, package: Record, folder: Path, *, count: int) -> 
     Args:
         clients: where they are.
         package: the version, as DescribeModelPackage has it.
-        folder: a picture becomes FOLDER/NAME.
+        folder: a picture becomes FOLDER/NUMBER/NAME, as several may have the same name.
         count: of pictures, at most.
 
     Returns:
@@ -49,7 +49,7 @@ def held_out(clients: Clients, package: Record, folder: Path, *, count: int) -> 
     fetched = []
     for number in range(min(count, len(uris))):
         uri = uris[number * len(uris) // min(count, len(uris))]
-        path = folder / PurePosixPath(uri).name
+        path = folder / str(number) / PurePosixPath(uri).name
         objects.download(clients, uri, path)
         fetched.append(path)
     return fetched
