@@ -19,6 +19,7 @@ from workflows.settings import DEFAULT, Settings, SettingsError, Value, load
 # Of a space or an app of Studio, and of a notebook instance; the SageMaker SDK reads the role there, too.
 _METADATA = Path("/opt/ml/metadata/resource-metadata.json")
 _SERVER = "AWS_ENDPOINT_URL"
+_REGION = 3  # the part of an ARN
 _LAST_LINES = 20
 
 
@@ -34,14 +35,14 @@ def on_this_machine(environment: Mapping[str, str] = os.environ) -> bool:
 def settings(
     folder: Path, *, environment: Mapping[str, str] = os.environ, metadata: Path = _METADATA
 ) -> Settings:
-    """The project's settings; on AWS, where role or bucket are not set, those that Studio gives.
+    """The project's settings; on AWS, where region, role or bucket are not set, those that Studio gives.
 
-    These are the execution role of the space, and the bucket that the SageMaker SDK would take:
+    These are region and execution role of the space, and the bucket that the SageMaker SDK would take:
     sagemaker-REGION-ACCOUNT.
 
     Args:
         folder: where workflows.toml may be.
-        environment: of the kernel; Studio sets AWS_REGION in it.
+        environment: of the kernel.
         metadata: the file in which SageMaker tells a notebook about itself.
 
     Raises:
@@ -50,8 +51,12 @@ def settings(
     chosen = load(flags={}, environment=environment, folder=folder)
     if on_this_machine(environment):
         return chosen
+    space = _read(metadata)
+    app = str(space.get("ResourceArn", "")).split(":")
+    if chosen.values["region"].origin == DEFAULT and len(app) > _REGION:
+        chosen = _with(chosen, "region", app[_REGION])
     if chosen.values["role"].origin == DEFAULT:
-        chosen = _with(chosen, "role", _execution_role(metadata))
+        chosen = _with(chosen, "role", _role(space, metadata))
     if chosen.values["bucket"].origin == DEFAULT:
         chosen = _with(chosen, "bucket", f"sagemaker-{chosen['region']}-{chosen.account}")
     return chosen
@@ -99,12 +104,17 @@ def _with(chosen: Settings, name: str, value: str) -> Settings:
     return replace(chosen, values={**chosen.values, name: Value(value=value, origin="Studio")})
 
 
-def _execution_role(metadata: Path) -> str:
+def _read(metadata: Path) -> Record:
+    """What SageMaker tells; nothing outside of it."""
     try:
         document: JSON = json.loads(metadata.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        document = None
-    role = document.get("ExecutionRoleArn") if isinstance(document, dict) else None
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _role(space: Record, metadata: Path) -> str:
+    role = space.get("ExecutionRoleArn")
     if not isinstance(role, str):
         raise SettingsError(
             f"no role: {metadata} names none, so this is no space of Studio; set `role` in workflows.toml or "

@@ -10,7 +10,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
-NOTEBOOKS = sorted(FOLDER.rglob("*.ipynb"))
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LONGEST_CELL = 22  # lines
 SECRETS = re.compile(
     r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|aws_(secret_)?access_key|session_token|\b\d{12}\b", re.IGNORECASE

@@ -21,7 +21,8 @@ REGION = {"AWS_REGION": "eu-central-1"}
 def metadata(tmp_path):
     """The file that SageMaker leaves in a space."""
     file = tmp_path / "resource-metadata.json"
-    file.write_text(json.dumps({"AppType": "JupyterLab", "ExecutionRoleArn": SPACE_ROLE}))
+    app = "arn:aws:sagemaker:eu-central-1:222233334444:app/d-1/space/JupyterLab/default"
+    file.write_text(json.dumps({"ExecutionRoleArn": SPACE_ROLE, "ResourceArn": app}))
     return file
 
 
@@ -30,9 +31,9 @@ def chosen(tmp_path, metadata, environment):
     return {name: (found[name], found.values[name].origin) for name in ("region", "role", "bucket")}
 
 
-def test_in_studio_role_and_bucket_are_the_spaces(tmp_path, metadata):
-    assert chosen(tmp_path, metadata, REGION) == {
-        "region": ("eu-central-1", "AWS_REGION"),
+def test_in_studio_region_role_and_bucket_are_the_spaces(tmp_path, metadata):
+    assert chosen(tmp_path, metadata, {}) == {
+        "region": ("eu-central-1", "Studio"),
         "role": (SPACE_ROLE, "Studio"),
         "bucket": ("sagemaker-eu-central-1-222233334444", "Studio"),
     }
@@ -40,9 +41,9 @@ def test_in_studio_role_and_bucket_are_the_spaces(tmp_path, metadata):
 
 def test_what_is_set_comes_first(tmp_path, metadata):
     (tmp_path / "workflows.toml").write_text('bucket = "pictures"\n')
-    own = REGION | {"SAGEMAKER_PIPELINE_ROLE_ARN": OWN_ROLE}
+    own = {"AWS_REGION": "eu-west-1", "SAGEMAKER_PIPELINE_ROLE_ARN": OWN_ROLE}
     assert chosen(tmp_path, metadata, own) == {
-        "region": ("eu-central-1", "AWS_REGION"),
+        "region": ("eu-west-1", "AWS_REGION"),
         "role": (OWN_ROLE, "SAGEMAKER_PIPELINE_ROLE_ARN"),
         "bucket": ("pictures", "workflows.toml"),
     }
