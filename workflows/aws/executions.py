@@ -1,5 +1,6 @@
 """Executions of pipelines: found, listed, started, stopped, and what their steps made."""
 
+import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from workflows.definition.records import Record, at, last_part, newest, objects_
 
 EXECUTING, STOPPING, STOPPED, SUCCEEDED, FAILED = "Executing", "Stopping", "Stopped", "Succeeded", "Failed"
 GOING_ON = (EXECUTING, STOPPING)
+BRANCHES = ("IfSteps", "ElseSteps")  # of a condition
 _ARN = re.compile(r"arn:[\w-]+:sagemaker:[^:]*:[^:]*:pipeline/([^/]+)/execution/([^/]+)")
 _MOST_AT_ONCE = 100
 
@@ -143,6 +145,12 @@ def definition(clients: Clients, arn: str) -> str:
     return str(answer["PipelineDefinition"])
 
 
+def step_types(clients: Clients, arn: str) -> dict[str, str]:
+    """Step -> type, of everything in an execution's definition."""
+    document = json.loads(definition(clients, arn))
+    return {str(step["Name"]): str(step["Type"]) for step in definition_steps(document)}
+
+
 def find(clients: Clients, name: str, *, pipeline: str | None = None) -> Record:
     """An execution by its ARN, its id, PIPELINE/ID, or `latest`.
 
@@ -155,9 +163,15 @@ def find(clients: Clients, name: str, *, pipeline: str | None = None) -> Record:
         NotFound: there is none.
     """
     if name == "latest":
-        for record in listed(clients, pipeline, limit=1):
-            return describe(clients, str(record["PipelineExecutionArn"]))
-        raise NotFound("nothing has run here yet; start with: workflows run birds-detection --profile sample")
+        # The first pipeline that has run at all is the one that ran last.
+        for owner in [pipeline] if pipeline else (str(each["PipelineName"]) for each in pipelines(clients)):
+            for record in listed(clients, owner, limit=1):
+                return describe(clients, str(record["PipelineExecutionArn"]))
+        raise NotFound(
+            "nothing has run here yet; start with: workflows run birds-detection --profile sample"
+            if clients.are_local
+            else f"nothing has run in {clients.region} yet; start with: workflows start PIPELINE --on aws"
+        )
     if not name.startswith("arn:"):
         owner, _, execution_id = name.rpartition("/")
         found = _by_id(clients, owner or pipeline, execution_id)
@@ -248,7 +262,7 @@ def definition_steps(document: Record) -> Iterator[Record]:
     """Every step in a definition, those inside conditions included, in the order of the document."""
     for step in objects_of(document.get("Steps")):
         yield step
-        for branch in ("IfSteps", "ElseSteps"):
+        for branch in BRANCHES:
             yield from definition_steps({"Steps": at(step, "Arguments", branch)})
 
 

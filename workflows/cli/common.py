@@ -75,6 +75,20 @@ def print_table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def write_file(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all.
+
+    Raises:
+        WorkflowError: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise WorkflowError(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def say(text: str) -> None:
     """A line of progress, on standard error so that standard output holds results only."""
     sys.stderr.write(f"{text}\n")

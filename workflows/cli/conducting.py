@@ -11,9 +11,10 @@ from typing import NoReturn
 
 from botocore.exceptions import ClientError
 
-from workflows.aws import executions, watching
+from workflows.aws import executions
 from workflows.aws.watching import Watch
 from workflows.cli.common import DONE, FAILED, print_json, say
+from workflows.cli.failures import can_be_retried
 from workflows.cli.place import Connection
 from workflows.cli.progress import Progress
 from workflows.cli.summary import print_summary, step_types, summary
@@ -29,7 +30,7 @@ def follow(place: Connection, arn: str, *, verbose: bool) -> Watch:
         arn=arn,
         step_types=step_types(place, arn),
         listener=Progress(verbose=verbose, retried_for=lambda step: _retried_for(place, arn, step)),
-        pace=watching.HERE,
+        pace=place.pace,
         follow_logs=True,
     )
 
@@ -61,7 +62,8 @@ def conduct(place: Connection, watch: Watch, *, as_json: bool, since: float) -> 
         print_summary(document, seconds=time.monotonic() - since)
     if not succeeded:
         say(f"ERROR {record.get('FailureReason') or record['PipelineExecutionStatus']}")
-        say(f"TIP   go on from there: workflows resume {name}")
+        if can_be_retried(place.clients, watch.arn, watch.step_types):
+            say(f"TIP   go on from there: workflows resume {name}")
     sys.exit(DONE if succeeded else FAILED)
 
 

@@ -1,7 +1,6 @@
 """`workflows run`: a pipeline on this machine, from its definition to its summary."""
 
 import hashlib
-import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -167,12 +166,7 @@ def _tell_sent(count: int, total: int) -> None:
 def _fingerprint(data: Path) -> str:
     """12 hexadecimal digits of where the data is, and of the names, sizes and times of its files."""
     digest = hashlib.sha256(str(data.resolve()).encode())
-    files = (
-        [data]
-        if data.is_file()
-        else sorted(Path(base, name) for base, _, names in os.walk(data) for name in names)
-    )
-    for file in files:
+    for name, file in objects.files(data):
         stat = file.stat()
-        digest.update(f"{file.relative_to(data)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return digest.hexdigest()[:12]

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
+from workflows.aws.service_models import loader
 from workflows.definition.model import JSON
 from workflows.server.errors import AwsError, validation
 
@@ -41,7 +42,8 @@ _PYTHON: Mapping[str, tuple[type, ...]] = {
 @cache
 def service_model(name: str) -> ServiceModel:
     """The description of a service that botocore brings along."""
-    return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+    reader = Loader() if name == "s3" else loader()  # clients change that of S3
+    return ServiceModel(reader.load_service_model(name, "service-2"), name)
 
 
 def read_input(shape: StructureShape | None, document: JSON) -> dict[str, JSON]:

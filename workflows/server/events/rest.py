@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from urllib.parse import unquote
 
 from botocore.model import OperationModel, Shape
@@ -21,10 +22,13 @@ class RestService:
 
     def __init__(self, name: str, operations: Mapping[str, Operation]) -> None:
         """`name` is botocore's; `operations` those that exist here."""
-        model = service_model(name)
         self.name, self._operations = name, operations
+
+    @cached_property
+    def _routes(self) -> list[tuple[str, re.Pattern[str], OperationModel]]:
+        model = service_model(self.name)
         models = [model.operation_model(each) for each in model.operation_names]
-        self._routes = [(each.http["method"], _path(each), each) for each in models]
+        return [(each.http["method"], _path(each), each) for each in models]
 
     def call(
         self, machine: Machine, method: str, path: str, query: Mapping[str, str], body: bytes

@@ -113,7 +113,12 @@ def _deploy(
     name = str(wanted["EndpointName"])
 
     def take_over() -> None:
-        fields: Record = {**deployed, "EndpointStatus": IN_SERVICE, "LastModifiedTime": now()}
+        fields: Record = {
+            **deployed,
+            "EndpointStatus": IN_SERVICE,
+            "LastModifiedTime": now(),
+            "PendingDeploymentSummary": None,
+        }
         machine.store.change(ENDPOINT, name, lambda known: {**known, **fields})
 
     try:
@@ -147,5 +152,6 @@ def _end_badly(machine: Machine, name: str, status: str, reason: str) -> None:
         "EndpointStatus": status,
         "FailureReason": reason[:_REASON_LIMIT],
         "LastModifiedTime": now(),
+        "PendingDeploymentSummary": None,
     }
     machine.store.change(ENDPOINT, name, lambda known: {**known, **ended})

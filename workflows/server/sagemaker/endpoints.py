@@ -63,7 +63,14 @@ def update_endpoint(machine: Machine, given: Input) -> Output:
                 f'Cannot update endpoint "{record["EndpointArn"]}" in status {FAILED}; delete it.'
             )
         record.pop("FailureReason", None)
-        return {**record, "EndpointStatus": UPDATING, "LastModifiedTime": now()}
+        time = now()
+        pending: Record = {"EndpointConfigName": deployed["EndpointConfigName"], "StartTime": time}
+        return {
+            **record,
+            "EndpointStatus": UPDATING,
+            "LastModifiedTime": time,
+            "PendingDeploymentSummary": pending,
+        }
 
     record = machine.store.change(ENDPOINT, name, begin)
     if record is None:
