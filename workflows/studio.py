@@ -10,6 +10,7 @@ from workflows.aws import executions, watching
 from workflows.aws.clients import Clients
 from workflows.aws.logs import tail_of_step
 from workflows.aws.watching import Pace, Watch
+from workflows.cli.failures import tell_end
 from workflows.cli.progress import Progress
 from workflows.definition.errors import Failed
 from workflows.definition.model import JSON
@@ -20,7 +21,6 @@ from workflows.settings import DEFAULT, Settings, SettingsError, Value, load
 _METADATA = Path("/opt/ml/metadata/resource-metadata.json")
 _SERVER = "AWS_ENDPOINT_URL"
 _REGION = 3  # the part of an ARN
-_LAST_LINES = 20
 
 
 class ExecutionFailed(Failed):
@@ -92,9 +92,8 @@ def follow(clients: Clients, arn: str, *, tell: Callable[[str], None]) -> list[R
         return steps
     failed = executions.failed_steps(steps)
     for step in failed:
-        tail = tail_of_step(clients, step)
-        for line in tail.read()[-_LAST_LINES:] if tail else []:
-            tell(f"< {step['StepName']}  {line.text}")
+        if tail := tail_of_step(clients, step):
+            tell_end(str(step["StepName"]), tail, tell=tell)
     reasons = [f"{step['StepName']}: {step.get('FailureReason', 'no reason was given')}" for step in failed]
     outcome = f"execution {last_part(arn)} {record['PipelineExecutionStatus']}"
     raise ExecutionFailed("\n".join([outcome, *reasons]))

@@ -100,10 +100,12 @@ def test_an_execution_is_told_in_lines_and_gives_its_steps(clients, here):
 
 def test_a_failure_ends_the_cell_with_the_reason_behind_the_end_of_the_log(clients, here):
     lines = []
-    arn = started(clients, definition(processing("Prepare", "echo no pictures here; exit 3")))
+    arn = started(clients, definition(processing("Prepare", "seq 12000; echo no pictures here; exit 3")))
     with pytest.raises(studio.ExecutionFailed, match=r"Failed\nPrepare: .+"):
         studio.follow(clients, arn, tell=lines.append)
-    assert "< Prepare  no pictures here" in lines
+    said = [line for line in lines if line.startswith("<")]
+    # What a page of the log does not reach.
+    assert said[-3:] == ["< Prepare  11999", "< Prepare  12000", "< Prepare  no pictures here"]
 
 
 NAMES = [f"{species}/{number}.jpg" for species in ("cardinal", "jay", "wren") for number in range(4)]
