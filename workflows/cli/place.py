@@ -63,11 +63,6 @@ class Connection:
         return self.settings["role"]
 
     @property
-    def flag(self) -> str:
-        """What a command that is proposed needs to work in the same place."""
-        return "" if self.is_local else f" --on {AWS}"
-
-    @property
     def pictures(self) -> Path:
         """Folder of the pictures that commands draw."""
         return self.settings.home / "pictures"
