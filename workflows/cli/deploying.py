@@ -90,7 +90,7 @@ def deploy_command(
         wanted = Deployment(
             package=package,
             endpoint=endpoint or str(package.get("ModelPackageGroupName")),
-            role=place.role,
+            role=place.job_role,
             instance_type=instance_type or _first_type(package),
             instances=instances,
             kms_key=kms_key,

@@ -50,7 +50,7 @@ class Connection:
 
     @property
     def role(self) -> str:
-        """The role that pipelines and their jobs take.
+        """The role that pipelines take.
 
         Raises:
             SettingsError: on AWS, it is still that of this machine.
@@ -61,6 +61,15 @@ class Connection:
                 "one in your account"
             )
         return self.settings["role"]
+
+    @property
+    def job_role(self) -> str:
+        """The role that jobs and models take.
+
+        Raises:
+            SettingsError: see `role`.
+        """
+        return self.settings["job_role"] or self.role
 
     @property
     def pictures(self) -> Path:
