@@ -87,6 +87,18 @@ SETTINGS = (
         default="",
     ),
     Setting(
+        name="prices",
+        text="file with the prices of instances, instead of the table that `workflows check` brings",
+        variables=("WORKFLOWS_PRICES",),
+        default="",
+    ),
+    Setting(
+        name="require_kms_keys",
+        text="yes: a check finds whatever is stored without a KMS key of your own",
+        variables=("WORKFLOWS_REQUIRE_KMS_KEYS",),
+        default="",
+    ),
+    Setting(
         name="pretrained_models",
         text="folder with resnet-50-0000.params and vgg-16-0000.params, for UsePretrainedModel=1 here",
         variables=("PRETRAINED_MODELS_DIR",),

@@ -14,6 +14,7 @@ from workflows.cli.common import (
     json_option,
     parse_assignments,
     print_json,
+    print_table,
     say,
     set_option,
     settings,
@@ -24,12 +25,14 @@ from workflows.pipelines import catalog
 from workflows.preflight.catalog import RULES
 from workflows.preflight.checking import Question, check
 from workflows.preflight.context import Policy
+from workflows.preflight.costs import Costs, StepCost
 from workflows.preflight.findings import Finding, Severity
-from workflows.preflight.prices import read_prices
+from workflows.preflight.prices import Prices, read_prices
 from workflows.preflight.sarif import sarif_of
 from workflows.preflight.silences import Heard, apply_silences, check_silences
 from workflows.settings import Settings
 
+_HOUR_S = 3600
 _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARN", Severity.NOTE: "NOTE"}
 
 
@@ -51,6 +54,15 @@ _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARN", Severity.NOTE: "NOT
     multiple=True,
     help="Leave a finding out; repeatable. [silence] in workflows.toml does the same.",
 )
+@click.option(
+    "--max-cost", type=click.FloatRange(min=0), metavar="N", help="An error if a run may cost more than this."
+)
+@click.option(
+    "--prices",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Prices per instance type and hour, instead of the table that comes along.",
+)
+@click.option("--require-kms-keys", is_flag=True, help="Find what is stored without a key of your own.")
 @click.option("--explain", metavar="ID", help="Print what a rule is about, and where it is written.")
 def check_command(
     name: str | None,
@@ -59,6 +71,9 @@ def check_command(
     as_json: bool,
     sarif_file: Path | None,
     silenced: tuple[str, ...],
+    max_cost: float | None,
+    prices: Path | None,
+    require_kms_keys: bool,
     explain: str | None,
 ) -> None:
     """Find the mistakes in a definition that can be known before its first instance starts, all at once.
@@ -76,13 +91,22 @@ def check_command(
     check_silences(silences)
     pipeline, text = named_definition(name, chosen)
     given = {**(catalog.profile(profile, pipeline) if profile else {}), **parse_assignments(assignments)}
-    heard = apply_silences(check(_question(text, given, chosen)), silences)
+    question = Question(
+        text=text,
+        given=given,
+        prices=_prices(chosen, prices),
+        policy=Policy(wants_kms_keys=require_kms_keys or _wants_kms_keys(chosen), max_cost=max_cost),
+    )
+    report = check(question)
+    heard = apply_silences(report.findings, silences)
     if sarif_file is not None:
         _write_sarif(sarif_file, heard, name)
     if as_json:
-        print_json(_document(pipeline, heard))
+        print_json(_document(pipeline, heard, report.costs, question.prices))
     else:
         _print(pipeline, heard)
+        if report.costs is not None:
+            _print_costs(report.costs, question.prices)
     if any(finding.severity is Severity.ERROR for finding in heard.findings):
         sys.exit(FAILED)
 
@@ -96,7 +120,13 @@ def preflight_or_refuse(text: str, given: Mapping[str, str], chosen: Settings, *
         WorkflowError: there are errors; all of them are in the message.
     """
     check_silences(chosen.silence)
-    found = apply_silences(check(_question(text, given, chosen)), chosen.silence).findings
+    question = Question(
+        text=text,
+        given=given,
+        prices=_prices(chosen),
+        policy=Policy(wants_kms_keys=_wants_kms_keys(chosen)),
+    )
+    found = apply_silences(check(question).findings, chosen.silence).findings
     errors = [finding for finding in found if _refuses(finding, is_local=is_local)]
     if errors:
         lines = "\n".join(f"  {_line(finding)}; {finding.remedy}" for finding in errors)
@@ -126,8 +156,15 @@ def _line(finding: Finding) -> str:
     return f"{finding.step or 'definition'}: {finding.text} [{finding.identifier}]"
 
 
-def _question(text: str, given: Mapping[str, str], chosen: Settings) -> Question:
-    return Question(text=text, given=given, prices=read_prices(), policy=Policy())
+def _prices(chosen: Settings, file: Path | None = None) -> Prices:
+    return read_prices(file or (Path(chosen["prices"]) if chosen["prices"] else None))
+
+
+def _wants_kms_keys(chosen: Settings) -> bool:
+    value = chosen["require_kms_keys"]
+    if value not in ("", "yes", "no"):
+        raise WorkflowError(f"setting 'require_kms_keys' is '{value}': write yes or no")
+    return value == "yes"
 
 
 def _silences(silenced: Sequence[str]) -> dict[str, str]:
@@ -158,12 +195,36 @@ def _write_sarif(file: Path, heard: Heard, name: str) -> None:
         raise WorkflowError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-def _document(pipeline: str, heard: Heard) -> dict[str, Any]:
+def _document(pipeline: str, heard: Heard, costs: Costs | None, prices: Prices) -> dict[str, Any]:
     return {
         "pipeline": pipeline,
         "findings": [_record(finding) for finding in heard.findings],
         "silenced": [{**_record(finding), "reason": reason} for finding, reason in heard.silenced],
         "idle_silences": list(heard.idle),
+        "costs": _cost_document(costs, prices) if costs else None,
+    }
+
+
+def _cost_document(costs: Costs, prices: Prices) -> dict[str, Any]:
+    return {
+        "currency": prices.currency,
+        "region": prices.region,
+        "as_of": prices.as_of.isoformat(),
+        "upper_bound": round(costs.total, 2),
+        "is_complete": costs.is_complete,
+        "steps": [{**_cost_record(cost), "upper_bound": cost.amount} for cost in costs.steps],
+        "open_ended": [_cost_record(cost) for cost in costs.open_ended],
+    }
+
+
+def _cost_record(cost: StepCost) -> dict[str, Any]:
+    return {
+        "step": cost.step,
+        "instance_type": cost.instance,
+        "instances": cost.count,
+        "jobs": cost.jobs,
+        "billed_seconds": cost.billed_s,
+        "per_hour": cost.per_hour,
     }
 
 
@@ -205,3 +266,34 @@ def _counts(heard: Heard) -> str:
     if heard.silenced:
         counts.append(f"{len(heard.silenced)} silenced")
     return ", ".join(counts) or "nothing found"
+
+
+def _print_costs(costs: Costs, prices: Prices) -> None:
+    if not costs.steps and not costs.open_ended:
+        return
+    rows = [
+        (cost.step, f"{cost.count or '?'} x {cost.instance or '?'}", _hours(cost), _money(cost.amount))
+        for cost in costs.steps
+    ]
+    rows += [
+        (cost.step, f"{cost.count or '?'} x {cost.instance or '?'}", "no limit", f"{_money(cost.per_hour)}/h")
+        for cost in costs.open_ended
+    ]
+    click.echo()
+    print_table(rows, head=("STEP", "INSTANCES", "AT MOST", prices.currency))
+    more = "" if costs.is_complete else " and what is marked with ?"
+    click.echo(
+        f"The jobs of a run cost at most {costs.total:.2f} {prices.currency}{more}. This is an upper bound, every "
+        f"job at its longest and retried as\noften as may be, by list prices of {prices.region} of {prices.as_of}: "
+        "check them. Transform jobs, endpoints,\nstorage and transfer come on top."
+    )
+
+
+def _hours(cost: StepCost) -> str:
+    if cost.billed_s is None:
+        return "?"
+    return f"{f'{cost.jobs} jobs x ' if cost.jobs > 1 else ''}{cost.billed_s / _HOUR_S:g} h"
+
+
+def _money(amount: float | None) -> str:
+    return "?" if amount is None else f"{amount:.2f}"

@@ -13,6 +13,7 @@ from workflows.aws import pipelines as cloud
 from workflows.aws.executions import Selection, Start
 from workflows.aws.logs import tail_of_step
 from workflows.aws.watching import Watch
+from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import (
     DONE,
     FAILED,
@@ -26,8 +27,6 @@ from workflows.cli.conducting import conduct, ended_by_signals
 from workflows.cli.place import Connection, connect, on_option
 from workflows.cli.progress import Progress
 from workflows.cli.summary import print_summary, step_types, summary
-from workflows.definition.loader import load
-from workflows.definition.parameters import bind
 from workflows.definition.records import Record, last_part
 from workflows.pipelines import catalog
 
@@ -71,7 +70,7 @@ def start_command(
     with connect(on) as place:
         record = cloud.get(place.clients, pipeline, version=pipeline_version)
         # Refused here, not after the service has taken it.
-        bind(load(str(record["PipelineDefinition"]), source=pipeline, from_s3=True), given)
+        preflight_or_refuse(str(record["PipelineDefinition"]), given, place.settings, is_local=place.is_local)
         start = Start(
             parameters=given,
             version=pipeline_version,

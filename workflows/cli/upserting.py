@@ -8,6 +8,7 @@ import click
 from workflows.aws import pipelines
 from workflows.aws.changes import Changes, StepChange, changes
 from workflows.aws.pipelines import CREATED, UNCHANGED, Wanted
+from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import json_option, print_json, say
 from workflows.cli.definition import named_definition
 from workflows.cli.place import connect, on_option
@@ -75,7 +76,7 @@ def wanted_pipeline(name: str, chosen: Settings, *, is_local: bool) -> Wanted:
     """A pipeline as this project's code and settings make it.
 
     Raises:
-        WorkflowError: on AWS, a setting that it needs has no value yet.
+        WorkflowError: the definition has mistakes, or, on AWS, a setting that it needs has no value yet.
     """
     if not is_local and chosen.account == LOCAL_ACCOUNT:
         raise WorkflowError(
@@ -83,6 +84,7 @@ def wanted_pipeline(name: str, chosen: Settings, *, is_local: bool) -> Wanted:
             "your account, and `bucket` (ARTIFACT_BUCKET) to a bucket there"
         )
     pipeline, definition = named_definition(name, chosen)
+    preflight_or_refuse(definition, {}, chosen, is_local=is_local)
     tags = {key: chosen[setting] for key, setting in _PROJECT_TAGS if chosen[setting]}
     return Wanted(name=pipeline, definition=definition, role=chosen["role"], tags=tags)
 

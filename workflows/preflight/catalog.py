@@ -5,8 +5,13 @@ from collections.abc import Mapping
 from workflows.preflight.checks import Check
 from workflows.preflight.findings import Rule
 from workflows.preflight.rules import (
+    channels,
     conditions,
     hyperparameters,
+    incremental,
+    jobs,
+    metrics,
+    money,
     parameters,
     references,
     requests,
@@ -14,7 +19,18 @@ from workflows.preflight.rules import (
     whole,
 )
 
-CHECKS: tuple[Check, ...] = tuple(
-    module.CHECK for module in (whole, parameters, steps, references, conditions, requests, hyperparameters)
+CHECKS: tuple[Check, ...] = (
+    whole.CHECK,
+    parameters.CHECK,
+    steps.CHECK,
+    references.CHECK,
+    conditions.CHECK,
+    requests.CHECK,
+    jobs.CHECK,
+    hyperparameters.CHECK,
+    channels.CHECK,
+    incremental.CHECK,
+    metrics.CHECK,
+    money.CHECK,
 )
 RULES: Mapping[str, Rule] = {rule.identifier: rule for check in CHECKS for rule in check.rules}

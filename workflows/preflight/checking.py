@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from workflows.definition.errors import DefinitionError
+from workflows.definition.expressions import PARAMETERS, Get, is_expression
 from workflows.definition.loader import load
 from workflows.definition.model import JSON
 from workflows.preflight.catalog import CHECKS
 from workflows.preflight.context import Context, Policy
+from workflows.preflight.costs import Costs, costs_of
 from workflows.preflight.document import is_too_deep, parse
 from workflows.preflight.findings import Finding, Severity
 from workflows.preflight.prices import Prices
 from workflows.preflight.rules import whole
+from workflows.preflight.rules.references import references
 from workflows.preflight.service import sagemaker
 
 
@@ -25,18 +28,26 @@ class Question:
     policy: Policy = field(default_factory=Policy)
 
 
-def check(question: Question) -> list[Finding]:
-    """Everything that is wrong with a definition, in the order of the document."""
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a check has found."""
+
+    findings: tuple[Finding, ...]  # in the order of the document
+    costs: Costs | None  # None: the text is no definition at all
+
+
+def check(question: Question) -> Report:
+    """Everything that is wrong with a definition, and what a run of it can cost."""
     try:
         document = parse(question.text)
     except RecursionError:
-        return [whole.too_deep()]
+        return _hopeless(whole.too_deep())
     except ValueError as error:
-        return [whole.not_json(str(error))]
+        return _hopeless(whole.not_json(str(error)))
     if not isinstance(document, dict):
-        return [whole.not_an_object()]
+        return _hopeless(whole.not_an_object())
     if is_too_deep(document):
-        return [whole.too_deep()]
+        return _hopeless(whole.too_deep())
     context = Context(
         text=question.text,
         document=document,
@@ -47,7 +58,12 @@ def check(question: Question) -> list[Finding]:
     )
     found = [finding for each in CHECKS for finding in each.find(context)]
     found.extend(_unseen(question.text, found))
-    return sorted((_at_its_step(context, finding) for finding in found), key=_order(document))
+    told = [_with_origin(document, _at_its_step(context, finding)) for finding in found]
+    return Report(findings=tuple(sorted(told, key=_order(document))), costs=costs_of(context))
+
+
+def _hopeless(finding: Finding) -> Report:
+    return Report(findings=(finding,), costs=None)
 
 
 def _unseen(text: str, found: list[Finding]) -> Iterator[Finding]:
@@ -64,6 +80,25 @@ def _at_its_step(context: Context, finding: Finding) -> Finding:
     around = [step for step in context.steps if finding.path[: len(step.path)] == step.path]
     # Steps in a branch stand behind their condition, so the last one is the innermost.
     return replace(finding, step=around[-1].name or None) if around else finding
+
+
+def _with_origin(document: JSON, finding: Finding) -> Finding:
+    """Where an expression stands at the place, the parameters behind it are named."""
+    node = document
+    for part in finding.path:
+        if isinstance(node, dict) and isinstance(part, str):
+            node = node.get(part)
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+        else:
+            return finding
+    if not is_expression(node):
+        return finding
+    found = (reference.leads_to for reference in references(node, ()))
+    names = dict.fromkeys(get.name for get in found if isinstance(get, Get) and get.root == PARAMETERS)
+    if not names or any(name in finding.text for name in names):
+        return finding
+    return replace(finding, text=f"{finding.text} (from parameter {', '.join(names)})")
 
 
 def _order(document: JSON) -> Callable[[Finding], tuple[list[int], str]]:

@@ -1,6 +1,6 @@
 """What the instance types of training jobs have.
 
-Source: AWS, "Amazon EC2 instance types", accelerated computing; SageMaker Developer Guide, "Instance storage".
+Source: AWS, "Amazon EC2 instance types", accelerated computing; API reference, ResourceConfig.
 """
 
 # Family -> size -> GPUs.

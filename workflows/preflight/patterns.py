@@ -1,7 +1,7 @@
 """The service model's regular expressions, which are Java's, as Python's.
 
-They differ in the classes of Unicode, such as \\p{L}, and in how characters beyond the first plane are written.
-Python has no such classes, so each character beyond ASCII becomes one that stands for its general category.
+They differ in the classes of Unicode, such as \\p{L}, and in how characters beyond the first plane are
+written. Python has no such classes, so each character beyond ASCII becomes one that stands for its category.
 """
 
 import re

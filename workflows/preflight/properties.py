@@ -1,4 +1,4 @@
-"""Where Steps.NAME… leads, in what the step's Describe call will return and in what its arguments say already."""
+"""Where Steps.NAME… leads: in what the step's Describe call will return, and in what its arguments say."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -186,7 +186,7 @@ def _optimizer(training: Training, algorithm: Algorithm) -> Iterator[tuple[tuple
                 (name, "optimizer"),
                 WITHOUT_EFFECT.at(
                     _at(training, name),
-                    f"{name} has no effect with optimizer={optimizer}, only with {' and '.join(entry.optimizers)}",
+                    f"{name} has an effect with {' and '.join(entry.optimizers)} only, not with {optimizer}",
                     "leave it, or remove it",
                 ),
             )
