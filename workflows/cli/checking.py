@@ -283,9 +283,10 @@ def _print_costs(costs: Costs, prices: Prices) -> None:
     print_table(rows, head=("STEP", "INSTANCES", "AT MOST", prices.currency))
     more = "" if costs.is_complete else " and what is marked with ?"
     click.echo(
-        f"The jobs of a run cost at most {costs.total:.2f} {prices.currency}{more}. This is an upper bound, every "
-        f"job at its longest and retried as\noften as may be, by list prices of {prices.region} of {prices.as_of}: "
-        "check them. Transform jobs, endpoints,\nstorage and transfer come on top."
+        f"The jobs of a run cost at most {costs.total:.2f} {prices.currency}{more}. This is an upper bound, "
+        "with every job at its longest and\nretried as often as may be, by list prices of "
+        f"{prices.region} of {prices.as_of}: check them. Transform jobs,\n"
+        "endpoints, storage and transfer come on top."
     )
 
 

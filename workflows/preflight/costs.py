@@ -1,7 +1,7 @@
 """The most that a run can cost: price x longest runtime x instances x tries, by step and in all.
 
-An upper bound, of instances alone: storage, transfer, logs and other services come on top. Jobs that end early
-cost less, as most do; spot instances and cached steps, too.
+An upper bound, of instances alone: storage, transfer, logs and other services come on top. Jobs that end
+early cost less, as most do; spot instances and cached steps, too.
 """
 
 from collections.abc import Iterator, Mapping

@@ -81,8 +81,7 @@ CHANGING_IMAGE = Rule(
 REGISTRY = Rule(
     identifier="wrong-registry",
     severity=Severity.ERROR,
-    title="The image of a built-in algorithm is not in its region's registry; a warning where the account is none "
-    "of Amazon's",
+    title="The image of a built-in algorithm is not in its region's registry; a warning if it may be yours",
     why="The job cannot pull its image.",
     source="SageMaker Developer Guide, Docker registry paths and example code",
 )
@@ -126,7 +125,7 @@ def _find(context: Context) -> Iterator[Finding]:
         yield from _images(context, step.arguments, step.arguments_path)
         yield from _names(context, step)
     for step in context.of_type("Model"):
-        if not step.arguments.keys() & {"PrimaryContainer", "Containers", "InferenceSpecificationName"}:
+        if "Arguments" in step.node and not step.arguments.keys() & {"PrimaryContainer", "Containers"}:
             yield NO_IMAGE.at(step.arguments_path, "the model has no container", "add PrimaryContainer")
     if context.policy.wants_kms_keys:
         for step in context.steps:

@@ -16,7 +16,7 @@ UNKNOWN = Rule(
     identifier="unknown-metric",
     severity=Severity.ERROR,
     title="A metric that the training job does not publish",
-    why="The expression has no value, or the tuning has no objective, when the training is over and paid for.",
+    why="When the training is over and paid for, the expression has no value, or the tuning no objective.",
     source="SageMaker Developer Guide, metrics of the built-in algorithms; API reference, MetricDefinitions",
 )
 UNDEFINED = Rule(

@@ -12,15 +12,15 @@ ABOVE = Rule(
     identifier="cost-above-limit",
     severity=Severity.ERROR,
     title="A run may cost more than --max-cost",
-    why="The bound takes every job at its longest, with all its tries. A real run costs less, but nothing in the "
-    "definition makes it.",
+    why="The bound takes every job at its longest, with all its tries. A real run costs less, but nothing in "
+    "the definition makes it.",
     source="the price table; SageMaker pricing, on-demand instances",
 )
 UNKNOWN = Rule(
     identifier="cost-not-known",
     severity=Severity.NOTE,
     title="A step's cost cannot be said, so the bound is incomplete; an error with --max-cost",
-    why="Its instance type is not in the price table, or its instances or its limit are not known before it starts.",
+    why="Its instance type is not in the price table, or its count or limit is not known before it starts.",
     source="the price table",
 )
 

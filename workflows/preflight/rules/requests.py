@@ -66,14 +66,6 @@ OUT_OF_RANGE = Rule(
     why=_REFUSED,
     source=_SOURCE,
 )
-NOT_ONE = Rule(
-    identifier="not-exactly-one",
-    severity=Severity.ERROR,
-    title="Of fields that exclude each other there must be one",
-    why=_REFUSED,
-    source=_SOURCE,
-)
-
 _SHORT = 80
 _LITERALS = {"structure": dict, "map": dict, "list": list}
 _ARTICLES = {
@@ -111,7 +103,6 @@ CHECK = Check(
         WRONG_FORM,
         WRONG_LENGTH,
         OUT_OF_RANGE,
-        NOT_ONE,
     ),
     find=_find,
 )
@@ -137,12 +128,6 @@ class _Walk:
                     f"{self._place(path, member)} is missing",
                     f"add {member}: {_ARTICLES[self._shapes[members[member]['shape']]['type']]}",
                 )
-        if shape.get("union") and len(node) != 1:
-            yield NOT_ONE.at(
-                path,
-                f"{self._place(path)} has {len(node)} of {', '.join(members)}",
-                "keep exactly one of them",
-            )
         for key, value in node.items():
             if key in members:
                 yield from self._value(value, members[key]["shape"], (*path, key))
@@ -159,6 +144,8 @@ class _Walk:
         kind = shape["type"]
         if is_expression(node):
             yield from self._expression(self._context.resolve(node), shape, path)
+        elif isinstance(node, dict) and any(key.startswith("Std:") for key in node):
+            return  # a malformed expression, which another rule tells
         elif not _fits(node, kind):
             yield self._wrong_type(path, _shown(node), kind)
         elif isinstance(node, dict):
