@@ -440,6 +440,14 @@ CORPUS = [
         ["a"],
     ),
     # Built-in algorithms.
+    Planted(
+        "pictures-without-resize",
+        CALTECH,
+        "missing-hyperparameter",
+        f"{_TRAIN}/InputDataConfig/0/ContentType",
+        "application/x-image",
+        at=_HYPER,
+    ),
     Planted("misspelt-hyperparameter", BIRDS, "unknown-hyperparameter", f"{_HYPER}/epochs", becomes="epoch"),
     Planted("no-number-of-classes", CALTECH, "missing-hyperparameter", f"{_HYPER}/num_classes", at=_HYPER),
     Planted(

@@ -27,6 +27,8 @@ from workflows.cli.conducting import conduct, ended_by_signals
 from workflows.cli.place import Connection, connect, on_option
 from workflows.cli.progress import Progress
 from workflows.cli.summary import print_summary, step_types, summary
+from workflows.definition.loader import load
+from workflows.definition.parameters import bind
 from workflows.definition.records import Record, last_part
 from workflows.pipelines import catalog
 
@@ -70,7 +72,9 @@ def start_command(
     with connect(on) as place:
         record = cloud.get(place.clients, pipeline, version=pipeline_version)
         # Refused here, not after the service has taken it.
-        preflight_or_refuse(str(record["PipelineDefinition"]), given, place.settings, is_local=place.is_local)
+        text = str(record["PipelineDefinition"])
+        preflight_or_refuse(text, given, place.settings, is_local=place.is_local)
+        bind(load(text, source=pipeline, from_s3=True), given)
         start = Start(
             parameters=given,
             version=pipeline_version,

@@ -6,6 +6,7 @@ from workflows.preflight.checks import Check
 from workflows.preflight.findings import Rule
 from workflows.preflight.rules import (
     channels,
+    combinations,
     conditions,
     hyperparameters,
     incremental,
@@ -28,6 +29,7 @@ CHECKS: tuple[Check, ...] = (
     requests.CHECK,
     jobs.CHECK,
     hyperparameters.CHECK,
+    combinations.CHECK,
     channels.CHECK,
     incremental.CHECK,
     metrics.CHECK,

@@ -51,6 +51,17 @@ class Training:
             return None
         return self.algorithm.hyperparameters[name].default
 
+    def is_wrong(self, name: str) -> bool:
+        """Whether a hyperparameter's value is none that the algorithm takes."""
+        entry = self.algorithm.hyperparameters.get(name) if self.algorithm else None
+        value = self.hyperparameters.get(name)
+        return bool(entry and value and value.text is not None and entry.fault(value.text))
+
+    def place(self, name: str) -> Path:
+        """Where a hyperparameter stands; where it does not, it has its default."""
+        is_here = name in self.hyperparameters
+        return (*self.hyperparameters_path, name) if is_here else self.hyperparameters_path
+
     def channels(self) -> Iterator[tuple[dict[str, JSON], Path]]:
         """The entries of InputDataConfig with their places."""
         return objects(self.node.get("InputDataConfig"), (*self.path, "InputDataConfig"))

@@ -24,8 +24,6 @@ class Algorithm:
     metrics: tuple[str, ...]  # that it publishes
     # Hyperparameters that a run shares with the one whose model it goes on from.
     inherited: tuple[str, ...]
-    large_networks: tuple[str, ...] = ()  # values of num_layers for pictures of usual size
-    source: str
 
     @cached_property
     def hyperparameters(self) -> Mapping[str, Hyperparameter]:

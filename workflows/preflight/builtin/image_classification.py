@@ -68,6 +68,4 @@ IMAGE_CLASSIFICATION = Algorithm(
     # The guide names the first alone.
     metrics=("validation:accuracy", "train:accuracy"),
     inherited=("num_layers", "image_shape", "num_classes"),
-    large_networks=LARGE_NETWORKS,
-    source="SageMaker Developer Guide, Image Classification",
 )

@@ -67,5 +67,4 @@ OBJECT_DETECTION = Algorithm(
     # The guide names the first alone.
     metrics=("validation:mAP", "train:cross_entropy", "train:smooth_l1", "train:progress"),
     inherited=("base_network", "num_classes"),
-    source="SageMaker Developer Guide, Object Detection",
 )
