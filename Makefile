@@ -7,7 +7,17 @@ SAMPLE = $(abspath $(or $(WORKFLOWS_HOME),.workflows))/samples/birds/CUB_200_201
 # One picture of each species that was not trained on.
 FIRST_HELD_OUT = NR == FNR { held[$$1] = !$$2; next } held[$$1] { split($$2, part, "/"); if (!seen[part[1]]++) print $$2 }
 
-.PHONY: run test check chaos benchmarks lock clean
+# A failure is found again by the seed, which make prints with the command.
+FUZZ_SCALE ?= 40
+FUZZ_SEED ?= $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
+fuzz: FUZZ_SEED := $(FUZZ_SEED)
+
+# Each is a requirement file in tests/clients/requirements, and an environment that nothing else is in.
+CLIENTS := aws-cli-v1 sdk-v2
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+.PHONY: run test check chaos clients fuzz benchmarks screenshots lock clean
 
 run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
 	$(BIN)/workflows run birds-detection --profile sample
@@ -26,6 +36,12 @@ check: $(INSTALLED)
 chaos: $(INSTALLED)  ## kill runs at 60 random moments, resume them, compare with an undisturbed run
 	$(BIN)/python -m tests.chaos.storm --moments 60
 
+clients: $(INSTALLED) $(CLIENTS:%=.clients/%/installed)  ## the AWS CLI and the SageMaker SDKs, as they are, against `workflows serve`
+	$(BIN)/python -m pytest tests/clients -m '' -n 2 --dist loadfile
+
+fuzz: $(INSTALLED)  ## hostile requests: FUZZ_SCALE times those of the tests, each time others
+	FUZZ_SCALE=$(FUZZ_SCALE) $(BIN)/python -m pytest tests/server/fuzz --hypothesis-seed=$(FUZZ_SEED)
+
 benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.preparation_speed
 	$(BIN)/python -m benchmarks.training_speed
@@ -38,9 +54,14 @@ benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.object_transfer
 	$(BIN)/python -m benchmarks.endpoint_throughput
 
-lock: $(INSTALLED)  ## pin what pyproject.toml allows, with digests
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --all-extras --allow-unsafe --no-header \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file requirements.lock pyproject.toml
+screenshots: $(INSTALLED)  ## docs/pictures/page-*.png, of a real run; needs chromium and chromium-driver
+	$(BIN)/python -m tests.server.page.screenshots
+
+lock: $(INSTALLED)  ## pin what pyproject.toml allows, and the clients of the tests, with digests
+	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
+	for name in $(CLIENTS:%=tests/clients/requirements/%); do \
+		$(COMPILE) --output-file $$name.txt $$name.in || exit 1; \
+	done
 
 $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -49,5 +70,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 		--no-build-isolation --editable .
 	touch $(INSTALLED)
 
+.clients/%/installed: tests/clients/requirements/%.txt
+	$(PYTHON) -m venv .clients/$*
+	.clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
 clean:
-	rm -rf .venv
+	rm -rf .venv .clients

@@ -32,7 +32,7 @@ from workflows.local import pipelines
 from workflows.local.records import EXECUTION, EXECUTION_STEP, TRAINING_JOB
 from workflows.local.store import Store, Write
 from workflows.server.app import App
-from workflows.server.listen import listen
+from workflows.server.listen import listening, serve
 
 LIMIT_MS = 20.0
 PIPELINE = "birds"
@@ -143,6 +143,15 @@ def calls(executions: int) -> Mapping[str, tuple[str, Callable[[random.Random], 
             "DescribeTrainingJob",
             lambda chance: {"TrainingJobName": f"job-{execution_id(chance.randrange(executions))}"},
         ),
+        "ListTrainingJobs": ("ListTrainingJobs", lambda _: {}),
+        "ListTrainingJobs, 100": ("ListTrainingJobs", lambda _: {"MaxResults": 100}),
+        "ListTrainingJobs, oldest": ("ListTrainingJobs", lambda _: {"SortOrder": "Ascending"}),
+        "ListTrainingJobs, by name": ("ListTrainingJobs", lambda _: {"SortBy": "Name"}),
+        "ListTrainingJobs, one name": (
+            "ListTrainingJobs",
+            lambda chance: {"NameContains": execution_id(chance.randrange(executions))},
+        ),
+        "ListTrainingJobs, failed": ("ListTrainingJobs", lambda _: {"StatusEquals": "Failed"}),
     }
 
 
@@ -220,12 +229,13 @@ def main() -> int:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--executions", type=int, default=10_000)
     arguments.add_argument("--calls", type=int, default=300)
+    arguments.add_argument("--only", default="", help="calls whose names begin so")
     arguments.add_argument("--serve", type=Path, help="serve the store in this folder, and do nothing else")
     given = arguments.parse_args()
     if given.serve:
-        listen(
-            App(make_machine(given.serve)), host="127.0.0.1", port=0, ready=lambda url: print(url, flush=True)
-        )
+        with listening() as address:
+            print(address.url, flush=True)
+            serve(App(make_machine(given.serve)), address)
         return 0
     with tempfile.TemporaryDirectory() as name:
         home = Path(name) / "home"
@@ -238,6 +248,7 @@ def main() -> int:
                     {
                         name: measure(url, operation, ask, given.calls)
                         for name, (operation, ask) in calls(given.executions).items()
+                        if name.startswith(given.only)
                     }
                     for _ in range(ROUNDS)
                 ]

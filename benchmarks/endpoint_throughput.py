@@ -33,7 +33,7 @@ from tests.algorithms.detection_jobs import write_records
 from tests.server.conftest import REGION, make_machine
 from workflows.local.store import Store
 from workflows.server.app import App
-from workflows.server.listen import listen
+from workflows.server.listen import listening, serve
 
 LIMIT = 0.3  # of the bare container's throughput
 ROUNDS = 5
@@ -76,11 +76,13 @@ def train(model: Model, folder: Path) -> Path:
     return archive
 
 
-def serve(home: str, port: "multiprocessing.Queue[str]") -> None:
+def be_server(home: str, port: "multiprocessing.Queue[str]") -> None:
     """The server, as a process."""
     machine = make_machine(Path(home))
     try:
-        listen(App(machine), host="127.0.0.1", port=0, ready=port.put)
+        with listening() as address:
+            port.put(address.url)
+            serve(App(machine), address)
     finally:
         machine.background.stop_all()
         machine.hosts.close()
@@ -90,7 +92,7 @@ def serve(home: str, port: "multiprocessing.Queue[str]") -> None:
 def served(home: Path) -> Iterator[str]:
     """A server over a store; yields its URL."""
     ready: multiprocessing.Queue[str] = multiprocessing.Queue()
-    process = multiprocessing.Process(target=serve, args=(str(home), ready))
+    process = multiprocessing.Process(target=be_server, args=(str(home), ready))
     process.start()
     try:
         yield ready.get(timeout=60)

@@ -7,13 +7,15 @@ are in one folder. Before each measurement the system forgets all of them, and w
 there; each ends when it is on the disk. Every kind is measured in turn, three times; the median counts.
 
 The client is boto3 as it comes: 10 threads, parts of 8 MB, a CRC32 and, over plain HTTP, a SHA-256 of every
-part. Beside it stands one stream with neither. Of server and client together the processor's seconds are
-shown, too: where processors are few, they and not the disk are the limit. The server's memory is the peak of
-its resident set, before and after.
+part. Beside it stands one stream with neither, from a client that costs next to nothing. Of server and client
+together the processor's seconds are shown, too: where processors are few, or busy with other work, they and
+not the disk are the limit. So is the load of the machine, at the start and at the end. The server's memory is
+the peak of its resident set, before and after.
 """
 
 import argparse
 import filecmp
+import http.client
 import json
 import os
 import re
@@ -26,13 +28,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
-import httpx
 from botocore.config import Config
 
 from workflows.local.objects import Objects
-from workflows.server.listen import listen
+from workflows.server import listen
+from workflows.server.listen import listening
 from workflows.server.s3.app import S3
 
 _CHUNK = 2**20
@@ -81,7 +84,9 @@ def server(home: Path) -> Iterator[tuple[str, int]]:
 def serve(home: Path) -> None:
     """Be that server."""
     s3 = S3(Objects(home / "s3"), region="us-east-1", account="000000000000")
-    listen(s3, host="127.0.0.1", port=0, ready=lambda url: print(url, flush=True))
+    with listening() as address:
+        print(address.url, flush=True)
+        listen.serve(s3, address)
 
 
 def peak_bytes(process: int) -> int:
@@ -90,24 +95,41 @@ def peak_bytes(process: int) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
+@contextmanager
+def asked(url: str) -> Iterator[http.client.HTTPConnection]:
+    """A connection to a server."""
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(str(place.hostname), place.port, timeout=600)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
 def stream_up(url: str, source: Path) -> None:
     """One request, without checksums."""
-    size = source.stat().st_size
-    with source.open("rb") as file:
-        headers = {**_ANYBODY, "content-length": str(size)}
-        pieces = iter(lambda: file.read(_CHUNK), b"")
-        httpx.put(f"{url}/bench/{_KEY}", content=pieces, headers=headers, timeout=600).raise_for_status()
+    with asked(url) as connection, source.open("rb") as file:
+        connection.putrequest("PUT", f"/bench/{_KEY}")
+        for name, value in {**_ANYBODY, "Content-Length": str(source.stat().st_size)}.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        # By the system itself, so that the client costs the server no processor.
+        connection.sock.sendfile(file)
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            sys.exit(f"stream up: {answer.status} {answer.read().decode()}")
 
 
 def stream_down(url: str, target: Path) -> None:
     """The same back."""
-    with (
-        httpx.stream("GET", f"{url}/bench/{_KEY}", headers=_ANYBODY, timeout=600) as response,
-        target.open("wb") as file,
-    ):
-        response.raise_for_status()
-        for piece in response.iter_raw(_CHUNK):
-            file.write(piece)
+    with asked(url) as connection, target.open("wb", buffering=0) as file:
+        connection.request("GET", f"/bench/{_KEY}", headers=_ANYBODY)
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            sys.exit(f"stream down: {answer.status} {answer.read().decode()}")
+        block = memoryview(bytearray(_CHUNK))
+        while size := answer.readinto(block):
+            file.write(block[:size])
 
 
 def kinds_of(folder: Path, url: str) -> dict[str, Kind]:
@@ -181,7 +203,7 @@ def main() -> None:
     if given.serve:
         serve(given.serve)
         return
-    size = int(given.gigabytes * 10**9)
+    size, load = int(given.gigabytes * 10**9), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="transfer-", dir=given.folder) as name:
         found = measure(Path(name), size)
     memory = found.pop("server")
@@ -193,7 +215,7 @@ def main() -> None:
     grown = " to ".join(f"{memory[name] / 2**20:.0f}" for name in ("idle_bytes", "peak_bytes"))
     print(
         f"{size / 10**9:.2f} GB, share of cp and seconds of {os.cpu_count()} processors: {shown}; "
-        f"the server's memory: {grown} MiB"
+        f"the server's memory: {grown} MiB; load {load:.1f} to {os.getloadavg()[0]:.1f}"
     )
     print(json.dumps({"size_bytes": size, **found, "server": memory}))
 

@@ -15,6 +15,10 @@ TIMES = ["", "2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.001Z", "2026-02-01
 NAMES = [f"n{number}" for number in range(9)]
 
 
+def status_of(name):
+    return "Failed" if name in NAMES[::3] else "Completed"
+
+
 @st.composite
 def stored(draw):
     """Records in the order of their creation: kind, name, parent, time."""
@@ -32,6 +36,8 @@ def windows(draw):
         descending=draw(st.booleans()),
         after=draw(st.sampled_from([None, *TIMES])),
         before=draw(st.sampled_from([None, *TIMES])),
+        containing=draw(st.sampled_from([None, "n", "1", "n3", "3n"])),
+        status=draw(st.sampled_from([None, "Failed", "Completed", "Stopped"])),
         limit=draw(st.integers(1, 4)),
     )
 
@@ -44,6 +50,8 @@ def sorted_names(records, window):
         and window.parent in (None, parent)
         and (window.after is None or time > window.after)
         and (window.before is None or time < window.before)
+        and (window.containing is None or window.containing in name)
+        and window.status in (None, status_of(name))
     ]
     return [name for *_, name in sorted(rows, reverse=window.descending)]
 
@@ -59,7 +67,8 @@ def fill(store, records):
         Write(
             kind=kind,
             name=name,
-            body={"Name": name} | ({"CreationTime": time} if time else {}),
+            body={"Name": name, "TrainingJobStatus": status_of(name)}
+            | ({"CreationTime": time} if time else {}),
             parent=parent,
         )
         for kind, name, parent, time in records
@@ -96,6 +105,20 @@ def test_a_record_that_sqlite_cannot_read_has_no_time(store):
     store.put("execution", "n1", {"Name": "n1", "CreationTime": TIMES[1]})
     found = store.page(Window(kind="execution", limit=9))
     assert [record["Name"] for _, record in found] == ["n0", "n1"]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [pytest.param({"containing": "n1"}, id="name"), pytest.param({"status": "Failed"}, id="status")],
+)
+def test_what_is_filtered_is_found_by_indexes_alone(store, wanted):
+    query, values = Window(kind="execution", limit=10, **wanted).select()
+    with closing(sqlite3.connect(store.home / "records.sqlite")) as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    assert plan[0].startswith("SEARCH records USING INDEX by_creation")
+    assert plan[1].startswith("LIST SUBQUERY")
+    assert plan[2].startswith("SEARCH records USING")
+    assert len(plan) == 3
 
 
 @pytest.mark.parametrize(

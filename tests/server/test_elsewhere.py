@@ -78,6 +78,23 @@ def test_what_moto_does_not_know_is_said_without_a_traceback(cloud):
     assert caught.value.response["Error"]["Code"] == "NotImplemented"
 
 
+def test_policies_are_not_evaluated_and_the_answer_is_one_that_clients_expect(cloud):
+    with pytest.raises(ClientError, match="SimulatePrincipalPolicy: policies are not evaluated") as caught:
+        cloud.client("iam").simulate_principal_policy(
+            PolicySourceArn="arn:aws:iam::123456789012:role/trainer", ActionNames=["s3:ListAllMyBuckets"]
+        )
+    assert caught.value.response["Error"]["Code"] == "AccessDenied"
+
+
+def test_the_role_of_callers_is_there_and_services_may_take_it(cloud):
+    caller = cloud.client("sts").get_caller_identity()["Arn"]
+    name = caller.split("/")[1]
+    role = cloud.client("iam").get_role(RoleName=name)["Role"]
+    assert role["Arn"] == f"arn:aws:iam::123456789012:role/{name}"
+    (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert "sagemaker.amazonaws.com" in statement["Principal"]["Service"]
+
+
 def test_an_unsigned_request_of_a_foreign_service_is_refused(cloud):
     answer = httpx.post(cloud.url, headers={"x-amz-target": "AmazonSSM.DescribeParameters"}, json={})
     assert answer.status_code == 403

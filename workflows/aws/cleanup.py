@@ -4,16 +4,17 @@ Data in S3, versions in the registry, logs and images are never deleted from her
 the record of what ran.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from workflows.aws import endpoints, executions, pipelines, rollback, schedules
-from workflows.aws.clients import Clients, pages
-from workflows.aws.deployment import EndpointBusy, refuse_endpoint
+from workflows.aws.clients import Clients, pages, plain
+from workflows.aws.deployment import CHANGING, EndpointBusy, version_in
 from workflows.aws.errors import is_missing
-from workflows.definition.records import Record, at, last_part, newest
+from workflows.definition.errors import WorkflowError
+from workflows.definition.records import Record, at, last_part, objects_of, package_name
 
 SCHEDULE, ENDPOINT, CONFIG, MODEL, PIPELINE = (
     "schedule",
@@ -22,7 +23,13 @@ SCHEDULE, ENDPOINT, CONFIG, MODEL, PIPELINE = (
     "model",
     "pipeline",
 )
+# Of so many executions, the newest, it is known what they have made.
 _EXECUTIONS = 50
+_DELETING = "Deleting"
+
+
+class StillInUse(WorkflowError):
+    """The pipeline runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,38 +51,62 @@ class Leftover:
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """Names of what a pipeline has made, and what deployments have made of its versions."""
+
+    endpoints: frozenset[str]
+    configs: frozenset[str]
+    models: frozenset[str]
+    versions: frozenset[tuple[str, int]]  # group and number
+
+    def has_model(self, name: str) -> bool:
+        """Whether a model is one of these."""
+        return name in self.models or any(
+            version_in(name, stem=group) == number for group, number in self.versions
+        )
+
+
 def plan(clients: Clients, pipeline: str, *, everything: bool) -> list[Leftover]:
     """What there is to delete, in the order in which it can be.
+
+    What somebody else's endpoints serve, or would go back to, is never among it, nor what a running execution
+    has made. An execution that has failed cannot be retried once its model is gone.
 
     Args:
         clients: where to look.
         pipeline: whose.
-        everything: also what is in use: schedules, the endpoint and what it serves, the pipeline itself.
+        everything: also what is in use: schedules, endpoints and what they serve, the pipeline itself.
 
     Raises:
         NotFound: there is no such pipeline.
         EndpointBusy: an endpoint is being changed.
+        StillInUse: everything is wanted, and an execution runs.
     """
     pipelines.get(clients, pipeline)
+    if everything:
+        _refuse_running(clients, pipeline)
     made = _made(clients, pipeline)
-    names = list(dict.fromkeys([*made["Endpoint"], pipeline]))
-    living = [found for name in names if (found := endpoints.find(clients, name))]
-    for endpoint in living:
-        if endpoint["EndpointStatus"] != "Failed":
-            _refuse_busy(endpoint)
-    configs = _configs(clients, names, made["EndpointConfig"])
-    kept = set() if everything else _needed(clients, living)
-    models = {name for config in configs if (name := rollback.model_of_config(clients, config))}
-    needed_models = {name for config in kept if (name := rollback.model_of_config(clients, config))}
-    left = [*_in_use(clients, pipeline, living)] if everything else []
+    models_of = _models_of_configs(clients)
+    living = [entry for entry in endpoints.listed(clients) if entry["EndpointStatus"] != _DELETING]
+    own_configs = [
+        name for name, models in models_of.items() if name in made.configs or any(map(made.has_model, models))
+    ]
+    own = [entry for entry in living if _is_own(entry, made, own_configs, models_of)]
+    _refuse_busy(own)
+    staying = [entry for entry in living if entry not in own] if everything else living
+    kept = _needed(clients, staying)
+    going = [name for name in own_configs if name not in kept]
+    used = {model for config, models in models_of.items() if config not in going for model in models}
+    left = [*_in_use(clients, pipeline, own)] if everything else []
     left += [
         Leftover(kind=CONFIG, name=name, why="no endpoint serves it, nor would a rollback go to it")
-        for name in configs
-        if name not in kept
+        for name in going
     ]
     left += [
         Leftover(kind=MODEL, name=name, why="no configuration that stays uses it")
-        for name in _existing_models(clients, {*models, *made["Model"]} - needed_models)
+        for name in _all_models(clients)
+        if made.has_model(name) and name not in used
     ]
     if everything:
         left.append(Leftover(kind=PIPELINE, name=pipeline, why="everything of it goes"))
@@ -100,54 +131,90 @@ def carry_out(clients: Clients, left: list[Leftover], *, report: Callable[[Lefto
         report(leftover)
 
 
-def _made(clients: Clients, pipeline: str) -> dict[str, list[str]]:
-    """Kind -> names of what the steps of the newest executions made."""
-    found: dict[str, list[str]] = {"Endpoint": [], "EndpointConfig": [], "Model": []}
+def _made(clients: Clients, pipeline: str) -> _Made:
+    found: dict[str, list[str]] = {"Endpoint": [], "EndpointConfig": [], "Model": [], "RegisterModel": []}
     for execution in executions.listed(clients, pipeline, limit=_EXECUTIONS):
+        if execution["PipelineExecutionStatus"] in executions.GOING_ON:
+            continue  # it needs what it has made
         for step in executions.steps(clients, str(execution["PipelineExecutionArn"])):
-            for key, names in found.items():
-                arn = at(step, "Metadata", key, "Arn")
-                if arn:
-                    names.append(last_part(arn))
+            for key, arns in found.items():
+                if arn := at(step, "Metadata", key, "Arn"):
+                    arns.append(str(arn))
+    versions = (package_name(arn).rpartition("/") for arn in found["RegisterModel"])
+    return _Made(
+        endpoints=frozenset(map(last_part, found["Endpoint"])),
+        configs=frozenset(map(last_part, found["EndpointConfig"])),
+        models=frozenset(map(last_part, found["Model"])),
+        versions=frozenset((group, int(number)) for group, _, number in versions if group),
+    )
+
+
+def _models_of_configs(clients: Clients) -> dict[str, list[str]]:
+    """Every endpoint configuration, with the names of its models."""
+    found = {}
+    for entry in pages(clients.sagemaker, "list_endpoint_configs", "EndpointConfigs"):
+        name = str(entry["EndpointConfigName"])
+        try:
+            described = plain(clients.sagemaker.describe_endpoint_config(EndpointConfigName=name))
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+            continue  # it has gone meanwhile
+        variants = objects_of(described.get("ProductionVariants"))
+        found[name] = [str(variant["ModelName"]) for variant in variants if variant.get("ModelName")]
     return found
 
 
-def _configs(clients: Clients, names: list[str], made: list[str]) -> list[str]:
-    """The configurations that still exist, of these endpoints and out of these names."""
-    listed = pages(clients.sagemaker, "list_endpoint_configs", "EndpointConfigs")
-    everyone = [str(entry["EndpointConfigName"]) for entry in newest(listed, "CreationTime")]
-    stems = tuple(f"{name}-" for name in names)
-    return [config for config in everyone if config in made or config.startswith(stems)]
+def _is_own(
+    endpoint: Record, made: _Made, own_configs: Sequence[str], models_of: Mapping[str, Sequence[str]]
+) -> bool:
+    """By what an endpoint serves; by its name, where its configuration has been deleted."""
+    config = str(endpoint["EndpointConfigName"])
+    return config in own_configs if config in models_of else str(endpoint["EndpointName"]) in made.endpoints
 
 
-def _needed(clients: Clients, living: list[Record]) -> set[str]:
-    """The configurations that endpoints serve, and those that a rollback would go to."""
-    kept = set()
-    for endpoint in living:
-        kept.add(str(endpoint["EndpointConfigName"]))
-        before = rollback.find_previous(clients, endpoint)
-        if before:
-            kept.add(before)
-    return kept
+def _needed(clients: Clients, staying: list[Record]) -> set[str]:
+    """The configurations that endpoints serve or are about to, and those that a rollback would go to."""
+    found = (
+        name
+        for endpoint in staying
+        for name in (
+            endpoint["EndpointConfigName"],
+            at(endpoint, "PendingDeploymentSummary", "EndpointConfigName"),
+            rollback.find_previous(clients, endpoint),
+        )
+    )
+    return {str(name) for name in found if name}
 
 
-def _existing_models(clients: Clients, names: set[str]) -> list[str]:
-    listed = (str(entry["ModelName"]) for entry in pages(clients.sagemaker, "list_models", "Models"))
-    return sorted(name for name in listed if name in names)
+def _all_models(clients: Clients) -> list[str]:
+    return sorted(str(entry["ModelName"]) for entry in pages(clients.sagemaker, "list_models", "Models"))
 
 
-def _in_use(clients: Clients, pipeline: str, living: list[Record]) -> Iterator[Leftover]:
+def _in_use(clients: Clients, pipeline: str, own: list[Record]) -> Iterator[Leftover]:
     for schedule in schedules.listed(clients):
         if schedules.pipeline_of(schedule) == pipeline:
             yield Leftover(kind=SCHEDULE, name=str(schedule["Name"]), why="it starts the pipeline")
-    for endpoint in living:
+    for endpoint in own:
         yield Leftover(
             kind=ENDPOINT, name=str(endpoint["EndpointName"]), why="it serves a model", costs_while_idle=True
         )
 
 
-def _refuse_busy(endpoint: Record) -> None:
-    try:
-        refuse_endpoint(endpoint)
-    except EndpointBusy as busy:
-        raise EndpointBusy(f"{busy}; then clean up") from None
+def _refuse_busy(own: Sequence[Record]) -> None:
+    for endpoint in own:
+        if endpoint["EndpointStatus"] in CHANGING:
+            raise EndpointBusy(
+                f"endpoint '{endpoint['EndpointName']}' is {endpoint['EndpointStatus']}; wait until that has "
+                "ended, then clean up"
+            )
+
+
+def _refuse_running(clients: Clients, pipeline: str) -> None:
+    for execution in executions.listed(clients, pipeline, limit=_EXECUTIONS):
+        if execution["PipelineExecutionStatus"] in executions.GOING_ON:
+            name = last_part(execution["PipelineExecutionArn"])
+            raise StillInUse(
+                f"execution {name} of {pipeline} is {execution['PipelineExecutionStatus']}; stop it first: "
+                f"workflows stop {name}"
+            )

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
+from workflows.aws.service_models import loader
 from workflows.definition.model import JSON
 from workflows.definition.records import Record
 
@@ -58,16 +61,37 @@ class Clients:
         """EventBridge Scheduler."""
         return self._client("scheduler")
 
+    def close(self) -> None:
+        """Close the connections that are open."""
+        for name in ("sagemaker", "runtime", "s3", "logs", "scheduler"):
+            if name in vars(self):  # it was used
+                getattr(self, name).close()
+
+    @property
+    def are_local(self) -> bool:
+        """Whether a server of this machine answers, which boto3's own settings may lead to, too."""
+        host = urlsplit(self.sagemaker.meta.endpoint_url).hostname or ""
+        return host == "localhost" or host.startswith("127.") or host == "::1"
+
+    @cached_property
+    def _core(self) -> Any:
+        session = botocore.session.Session()
+        session.register_component("data_loader", loader())
+        return session
+
     @cached_property
     def _session(self) -> Any:
         own = {"aws_access_key_id": self.access_key, "aws_secret_access_key": self.access_key}
-        return boto3.session.Session(region_name=self.region, **own if self.access_key else {})
+        return boto3.session.Session(
+            region_name=self.region, botocore_session=self._core, **own if self.access_key else {}
+        )
 
     def _client(self, service: str) -> Any:
+        chosen = self._core.get_config_variable("max_attempts")  # such as AWS_MAX_ATTEMPTS
         config = Config(
             connect_timeout=_CONNECT_LIMIT_S,
             read_timeout=_READ_LIMIT_S,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            retries={"mode": "standard", "total_max_attempts": chosen or _ATTEMPTS},
             s3={"addressing_style": "path"} if self.endpoint_url else {},
         )
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)

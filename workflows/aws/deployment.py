@@ -9,6 +9,8 @@ made from what they consist of: a deployment that was interrupted finds what it 
 
 import hashlib
 import json
+import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,14 +26,16 @@ from workflows.definition.records import Record, at, last_part, package_name
 
 VARIANT = "AllTraffic"
 ALL_AT_ONCE, CANARY, LINEAR = "ALL_AT_ONCE", "CANARY", "LINEAR"
-CREATE, UPDATE, NOTHING = "create", "update", "nothing"
+CREATE, UPDATE, FOLLOW, NOTHING = "create", "update", "follow", "nothing"
 REPLACES, SERVES = "workflows:replaces", "workflows:model-package"
 IN_SERVICE, FAILED = "InService", "Failed"
-_CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+_CREATING, _UPDATING = "Creating", "Updating"
+CHANGING = (_CREATING, _UPDATING, "SystemUpdating", "RollingBack", "Deleting")
 # SageMaker's limit of a whole shift; and names of models and configurations have 63 characters.
 _SHIFT_LIMIT_S = 28_800
 _LONGEST_NAME = 63
 _DIGEST = 8
+_END = re.compile(rf"-v(\d+)-[0-9a-f]{{{_DIGEST}}}")
 
 
 class CannotDeploy(WorkflowError):
@@ -55,6 +59,12 @@ class Shift:
     wait_s: int = 300  # between two steps, for the alarms to tell
     terminate_after_s: int = 300  # old instances stay so long after the shift
     alarms: tuple[str, ...] = ()  # CloudWatch alarms that roll the update back by themselves
+
+    @property
+    def seconds(self) -> int:
+        """How long a whole shift waits."""
+        parts = {CANARY: 1, LINEAR: math.ceil(100 / self.percent) - 1}.get(self.kind, 0)
+        return parts * self.wait_s + self.terminate_after_s
 
     def config(self) -> Record:
         """DeploymentConfig of UpdateEndpoint."""
@@ -97,7 +107,7 @@ class Deployment:
     @property
     def model(self) -> str:
         """The name of its model."""
-        return self._name(str(self.package["ModelPackageGroupName"]), self.role)
+        return self._name(str(self.package.get("ModelPackageGroupName")), self.role)
 
     @property
     def config(self) -> str:
@@ -108,14 +118,27 @@ class Deployment:
         # A version that was deleted may leave its ARN to another one.
         text = json.dumps([self.arn, self.package.get("CreationTime"), *parts])
         end = f"-v{last_part(self.arn)}-{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]}"
-        return stem[: _LONGEST_NAME - len(end)].rstrip("-") + end
+        return _fitted(stem, end)
+
+
+def version_in(name: str, *, stem: str) -> int | None:
+    """The version that a deployment has made a model or a configuration for; None if it has not.
+
+    Args:
+        name: of the model or the configuration.
+        stem: what it is named after: the version's group, or the endpoint.
+    """
+    for end in _END.finditer(name):
+        if name == _fitted(stem, end[0]):
+            return int(end[1])
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What a deployment would do."""
 
-    action: str  # create, update, or nothing: the endpoint serves it already
+    action: str  # create, update, follow what has been begun, or nothing: the endpoint serves it already
     deployment: Deployment
     replaces: str | None  # the configuration that the endpoint has now
 
@@ -150,6 +173,8 @@ def plan(clients: Clients, wanted: Deployment) -> Plan:
     config = str(current["EndpointConfigName"])
     if config == wanted.config and current["EndpointStatus"] == IN_SERVICE:
         return Plan(action=NOTHING, deployment=wanted, replaces=config)
+    if _becoming(current) == wanted.config:
+        return Plan(action=FOLLOW, deployment=wanted, replaces=None if config == wanted.config else config)
     refuse_endpoint(current)
     return Plan(action=UPDATE, deployment=wanted, replaces=config)
 
@@ -157,7 +182,7 @@ def plan(clients: Clients, wanted: Deployment) -> Plan:
 def begin(clients: Clients, planned: Plan) -> None:
     """Make the model and the configuration where they are not there, and create or update the endpoint."""
     wanted = planned.deployment
-    if planned.action == NOTHING:
+    if planned.action in (FOLLOW, NOTHING):
         return
     _make_model(clients, wanted)
     _make_config(clients, wanted, planned.replaces)
@@ -203,7 +228,7 @@ def wait(
         if status != told:
             report(f"endpoint {endpoint} {status}")
             told = status
-        if status not in _CHANGING:
+        if status not in CHANGING:
             break
         sleep(every_s)
     serving = str(record["EndpointConfigName"])
@@ -214,8 +239,18 @@ def wait(
     raise DeploymentFailed(f"endpoint {endpoint} did not come to serve {config}: {reason}{went_on}")
 
 
+def _becoming(endpoint: Record) -> str | None:
+    """The configuration that an endpoint is about to serve; None if it is not being changed for one."""
+    if endpoint["EndpointStatus"] == _CREATING:
+        return str(endpoint["EndpointConfigName"])
+    pending = at(endpoint, "PendingDeploymentSummary", "EndpointConfigName")
+    return str(pending) if pending and endpoint["EndpointStatus"] == _UPDATING else None
+
+
 def _refuse_version(clients: Clients, wanted: Deployment) -> None:
     package, name = wanted.package, package_name(wanted.arn)
+    if "ModelPackageGroupName" not in package:
+        raise CannotDeploy(f"model {name} is a version of no group; only versions are approved and deployed")
     parts = wanted.arn.split(":")
     if len(parts) > 3 and parts[3] != clients.region:
         raise CannotDeploy(
@@ -239,10 +274,16 @@ def _refuse_version(clients: Clients, wanted: Deployment) -> None:
 
 
 def _refuse_shift(wanted: Deployment) -> None:
-    # A share of one instance is no instance.
-    if wanted.shift.kind != ALL_AT_ONCE and wanted.instances * wanted.shift.percent < 100:
+    shift = wanted.shift
+    if shift.seconds > _SHIFT_LIMIT_S:
         raise CannotDeploy(
-            f"{wanted.shift.percent} % of {wanted.instances} instances is less than one; take more "
+            f"the shift would wait for {shift.seconds} s, and SageMaker allows {_SHIFT_LIMIT_S} s; wait less "
+            "between its steps, or take larger ones"
+        )
+    # A share of one instance is no instance.
+    if shift.kind != ALL_AT_ONCE and wanted.instances * shift.percent < 100:
+        raise CannotDeploy(
+            f"{shift.percent} % of {wanted.instances} instances is less than one; take more "
             "instances, a larger share, or shift all at once"
         )
 
@@ -255,7 +296,7 @@ def refuse_endpoint(record: Record) -> None:
         CannotDeploy: it has failed.
     """
     name, status = record["EndpointName"], record["EndpointStatus"]
-    if status in _CHANGING:
+    if status in CHANGING:
         raise EndpointBusy(f"endpoint '{name}' is {status}; wait until that has ended")
     if status != IN_SERVICE:
         reason = f": {record['FailureReason']}" if "FailureReason" in record else ""
@@ -319,3 +360,8 @@ def _make(
 
 def _tags(values: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in values.items()]
+
+
+def _fitted(stem: str, end: str) -> str:
+    """A name that is not too long; its end stays."""
+    return stem[: _LONGEST_NAME - len(end)].rstrip("-") + end

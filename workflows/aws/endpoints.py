@@ -121,10 +121,19 @@ def class_names(clients: Clients, endpoint: Record) -> list[str]:
         version = registry.describe(clients, str(entry["ModelPackageArn"]))
         report = at(version, "CustomerMetadataProperties", "DataReport")
         if report and artifact in json.dumps(version.get("InferenceSpecification")):
-            document = objects.read_json(clients, str(report))
-            names = document.get("class_names") if isinstance(document, dict) else None
-            return [str(name) for name in names] if isinstance(names, list) else []
+            return _names_in(clients, str(report))
     return []
+
+
+def _names_in(clients: Clients, report: str) -> list[str]:
+    try:
+        document = objects.read_json(clients, report)
+    except ClientError as error:
+        if is_missing(error):
+            return []  # it was deleted since
+        raise
+    names = document.get("class_names") if isinstance(document, dict) else None
+    return [str(name) for name in names] if isinstance(names, list) else []
 
 
 def _artifact_of_package(clients: Clients, container: Record) -> JSON:

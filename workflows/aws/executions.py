@@ -14,6 +14,7 @@ from workflows.definition.records import Record, at, last_part, newest, objects_
 
 EXECUTING, STOPPING, STOPPED, SUCCEEDED, FAILED = "Executing", "Stopping", "Stopped", "Succeeded", "Failed"
 GOING_ON = (EXECUTING, STOPPING)
+BRANCHES = ("IfSteps", "ElseSteps")  # of a condition
 _ARN = re.compile(r"arn:[\w-]+:sagemaker:[^:]*:[^:]*:pipeline/([^/]+)/execution/([^/]+)")
 _MOST_AT_ONCE = 100
 
@@ -155,9 +156,15 @@ def find(clients: Clients, name: str, *, pipeline: str | None = None) -> Record:
         NotFound: there is none.
     """
     if name == "latest":
-        for record in listed(clients, pipeline, limit=1):
-            return describe(clients, str(record["PipelineExecutionArn"]))
-        raise NotFound("nothing has run here yet; start with: workflows run birds-detection --profile sample")
+        # The first pipeline that has run at all is the one that ran last.
+        for owner in [pipeline] if pipeline else (str(each["PipelineName"]) for each in pipelines(clients)):
+            for record in listed(clients, owner, limit=1):
+                return describe(clients, str(record["PipelineExecutionArn"]))
+        raise NotFound(
+            "nothing has run here yet; start with: workflows run birds-detection --profile sample"
+            if clients.are_local
+            else f"nothing has run in {clients.region} yet; start with: workflows start PIPELINE --on aws"
+        )
     if not name.startswith("arn:"):
         owner, _, execution_id = name.rpartition("/")
         found = _by_id(clients, owner or pipeline, execution_id)
@@ -239,15 +246,6 @@ def described(clients: Clients, step: Record, key: str) -> Record | None:
         raise
 
 
-def source_of(step: Record) -> str | None:
-    """The execution that a step's outcome was taken from: by the cache, or by selective execution."""
-    for key in ("CacheHitResult", "SelectiveExecutionResult"):
-        origin = at(step, key, "SourcePipelineExecutionArn")
-        if origin:
-            return last_part(origin)
-    return None
-
-
 def failed_steps(steps: Sequence[Record]) -> list[Record]:
     """Those that have failed."""
     return [step for step in steps if step["StepStatus"] == FAILED]
@@ -257,7 +255,7 @@ def definition_steps(document: Record) -> Iterator[Record]:
     """Every step in a definition, those inside conditions included, in the order of the document."""
     for step in objects_of(document.get("Steps")):
         yield step
-        for branch in ("IfSteps", "ElseSteps"):
+        for branch in BRANCHES:
             yield from definition_steps({"Steps": at(step, "Arguments", branch)})
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from workflows.aws.clients import Clients
 from workflows.aws.executions import described
@@ -24,7 +25,8 @@ class Patterns:
         for name, pattern in self._patterns.items():
             found = pattern.search(line)
             if found and found.groups():
-                yield name, float(found.groups()[-1])
+                with suppress(ValueError, TypeError):  # an expression may match what is no number, or nothing
+                    yield name, float(found.groups()[-1])
 
     def series(self, lines: Iterable[str]) -> dict[str, list[float]]:
         """Every value of every metric, in the order of the log."""
@@ -48,7 +50,7 @@ def series(clients: Clients, steps: Sequence[Record], *, prefix: str) -> dict[st
         job, tail = described(clients, step, "TrainingJob"), tail_of_step(clients, step)
         if job is None or tail is None:
             continue
-        lines = (line.text for line in tail.read())
+        lines = (line.text for line in tail.read(last=True))
         for name, values in Patterns(job).series(lines).items():
             if name.startswith(prefix):
                 found.setdefault(name, {})[str(step["StepName"])] = values

@@ -1,5 +1,6 @@
 """Pipelines: what is there, and making it what a definition says."""
 
+import hashlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -24,6 +25,12 @@ class Wanted:
     role: str
     description: str | None = None
     tags: Mapping[str, str] | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of what an upsert compares."""
+        compared = [self.name, json.loads(self.definition), self.role, self.description]
+        return hashlib.sha256(json.dumps(compared, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,21 +86,39 @@ def is_same(before: Record, wanted: Wanted) -> bool:
 
 def upsert(clients: Clients, wanted: Wanted) -> Upserted:
     """Create a pipeline, or update it where something differs. Can be repeated after any interruption."""
-    members = {"PipelineName": wanted.name, "PipelineDefinition": wanted.definition, "RoleArn": wanted.role}
-    if wanted.description is not None:
-        members["PipelineDescription"] = wanted.description
-    tags = [{"Key": key, "Value": value} for key, value in (wanted.tags or {}).items()]
     before = find(clients, wanted.name)
-    if before is None:
-        answer = clients.sagemaker.create_pipeline(
-            **members, ClientRequestToken=secrets.token_hex(16), **({"Tags": tags} if tags else {})
-        )
-        return Upserted(arn=str(answer["PipelineArn"]), action=CREATED)
-    arn = str(before["PipelineArn"])
-    action = UNCHANGED
+    try:
+        return _update(clients, before, wanted) if before else _create(clients, wanted)
+    except ClientError as error:
+        # Somebody may have created or deleted it in this moment.
+        now = find(clients, wanted.name)
+        if (now is None) == (before is None):
+            raise error from None
+    return _update(clients, now, wanted) if now else _create(clients, wanted)
+
+
+def _create(clients: Clients, wanted: Wanted) -> Upserted:
+    tags = {"Tags": _tags(wanted)} if wanted.tags else {}
+    answer = clients.sagemaker.create_pipeline(
+        ClientRequestToken=secrets.token_hex(16), **_members(wanted), **tags
+    )
+    return Upserted(arn=str(answer["PipelineArn"]), action=CREATED)
+
+
+def _update(clients: Clients, before: Record, wanted: Wanted) -> Upserted:
+    arn, action = str(before["PipelineArn"]), UNCHANGED
     if not is_same(before, wanted):
-        clients.sagemaker.update_pipeline(**members)
+        clients.sagemaker.update_pipeline(**_members(wanted))
         action = UPDATED
-    if tags:
-        clients.sagemaker.add_tags(ResourceArn=arn, Tags=tags)
+    if wanted.tags:
+        clients.sagemaker.add_tags(ResourceArn=arn, Tags=_tags(wanted))
     return Upserted(arn=arn, action=action)
+
+
+def _members(wanted: Wanted) -> dict[str, str]:
+    members = {"PipelineName": wanted.name, "PipelineDefinition": wanted.definition, "RoleArn": wanted.role}
+    return members | ({"PipelineDescription": wanted.description} if wanted.description is not None else {})
+
+
+def _tags(wanted: Wanted) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in (wanted.tags or {}).items()]

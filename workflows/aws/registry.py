@@ -16,9 +16,12 @@ def versions(clients: Clients, group: str | None = None) -> Iterator[Record]:
     """Every version, described; group by group, the oldest first.
 
     Raises:
-        ClientError: there is no such group.
+        NotFound: there is no such group.
     """
-    for name in [group] if group else groups(clients):
+    known = groups(clients)
+    if group is not None and group not in known:
+        raise NotFound(f"no model group '{group}'{did_you_mean(group, known)}")
+    for name in [group] if group else known:
         for entry in [*newest_first(clients, name)][::-1]:
             yield describe(clients, str(entry["ModelPackageArn"]))
 

@@ -1,12 +1,16 @@
 """Brings an endpoint back to what it had before."""
 
+import re
+
 from botocore.exceptions import ClientError
 
 from workflows.aws import endpoints
 from workflows.aws.clients import Clients, pages, plain
-from workflows.aws.deployment import REPLACES, CannotDeploy, Shift, refuse_endpoint
+from workflows.aws.deployment import REPLACES, SERVES, CannotDeploy, Shift, refuse_endpoint, version_in
 from workflows.aws.errors import is_missing
-from workflows.definition.records import Record, newest, objects_of
+from workflows.definition.records import Record, newest
+
+_EXECUTION_ID = "[a-z0-9]{12}"  # what our pipelines add to the name of an endpoint
 
 
 def previous_config(clients: Clients, endpoint: str) -> str:
@@ -30,16 +34,17 @@ def previous_config(clients: Clients, endpoint: str) -> str:
 def find_previous(clients: Clients, endpoint: Record) -> str | None:
     """The same, of an endpoint's description; None if there is none.
 
-    By the tag of its configuration; where there is none, as in what a pipeline has deployed, the newest older
-    one whose name begins with the endpoint's.
+    By the tag of its configuration. What a pipeline has deployed has none: there it is the newest older one
+    that is named as those of the endpoint are.
     """
     current = str(endpoint["EndpointConfigName"])
     described = _config(clients, current)
-    tagged = _tag(clients, str(described["EndpointConfigArn"]), REPLACES) if described else None
-    if tagged and _config(clients, tagged) is not None:
-        return tagged
+    tags = _tags(clients, str(described["EndpointConfigArn"])) if described else {}
+    if REPLACES in tags or SERVES in tags:
+        tagged = tags.get(REPLACES)
+        return tagged if tagged and _config(clients, tagged) is not None else None
     before = str(described["CreationTime"]) if described else ""
-    for entry in newest(configs_of(clients, str(endpoint["EndpointName"])), "CreationTime"):
+    for entry in newest(_configs_of(clients, str(endpoint["EndpointName"])), "CreationTime"):
         if entry["EndpointConfigName"] != current and (not before or str(entry["CreationTime"]) < before):
             return str(entry["EndpointConfigName"])
     return None
@@ -54,17 +59,16 @@ def go_back(clients: Clients, endpoint: str, config: str) -> None:
     )
 
 
-def configs_of(clients: Clients, endpoint: str) -> list[Record]:
-    """Summaries of the endpoint configurations whose names begin with an endpoint's."""
-    found = pages(clients.sagemaker, "list_endpoint_configs", "EndpointConfigs", NameContains=endpoint)
-    return [entry for entry in found if str(entry["EndpointConfigName"]).startswith(f"{endpoint}-")]
-
-
-def model_of_config(clients: Clients, config: str) -> str | None:
-    """The model of a configuration's first variant; None if the configuration is gone."""
-    described = _config(clients, config)
-    variants = objects_of(described.get("ProductionVariants")) if described else []
-    return str(variants[0].get("ModelName")) if variants else None
+def _configs_of(clients: Clients, endpoint: str) -> list[Record]:
+    """Summaries of the configurations with an endpoint's name and what a deployment or an execution adds."""
+    listed = pages(clients.sagemaker, "list_endpoint_configs", "EndpointConfigs")
+    by_execution = re.compile(rf"{re.escape(endpoint)}-{_EXECUTION_ID}")
+    return [
+        entry
+        for entry in listed
+        if by_execution.fullmatch(name := str(entry["EndpointConfigName"]))
+        or version_in(name, stem=endpoint) is not None
+    ]
 
 
 def _config(clients: Clients, name: str) -> Record | None:
@@ -76,8 +80,8 @@ def _config(clients: Clients, name: str) -> Record | None:
         raise
 
 
-def _tag(clients: Clients, arn: str, key: str) -> str | None:
-    for entry in pages(clients.sagemaker, "list_tags", "Tags", ResourceArn=arn):
-        if entry["Key"] == key:
-            return str(entry["Value"])
-    return None
+def _tags(clients: Clients, arn: str) -> dict[str, str]:
+    return {
+        str(entry["Key"]): str(entry["Value"])
+        for entry in pages(clients.sagemaker, "list_tags", "Tags", ResourceArn=arn)
+    }

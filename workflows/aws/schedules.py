@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from botocore.exceptions import ClientError
 
@@ -26,11 +27,14 @@ class Schedule:
     zone: str
     role: str  # that the Scheduler takes
     parameters: Mapping[str, str]
+    first: datetime | None = None  # from when a rate counts; None: from now, and it starts at once
 
     def request(self) -> dict[str, object]:
         """Members of CreateSchedule."""
         values = [{"Name": name, "Value": value} for name, value in self.parameters.items()]
+        begin = {} if self.first is None else {"StartDate": self.first}
         return {
+            **begin,
             "Name": self.name,
             "ScheduleExpression": self.expression,
             "ScheduleExpressionTimezone": self.zone,
@@ -74,6 +78,14 @@ def find(clients: Clients, name: str) -> Record | None:
         if code_of(error) == _MISSING:
             return None
         raise
+
+
+def begun(clients: Clients, name: str, expression: str) -> datetime | None:
+    """From when the rate of a schedule counts; None if there is none of this name and expression."""
+    found = find(clients, name)
+    if found is None or found["ScheduleExpression"] != expression or "StartDate" not in found:
+        return None
+    return datetime.fromisoformat(str(found["StartDate"]))
 
 
 def delete(clients: Clients, name: str) -> None:

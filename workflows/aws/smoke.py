@@ -42,7 +42,8 @@ def _check_detections(rows: JSON, classes: int | None) -> str:
             raise SmokeTestFailed(f"prediction[{number}] has {len(values)} values, not {_COLUMNS}")
         kind, score, left, top, right, bottom = values
         if not kind.is_integer() or kind < 0 or (classes is not None and kind >= classes):
-            raise SmokeTestFailed(f"prediction[{number}]: {kind:g} is no class of {classes}")
+            of = "" if classes is None else f" of {classes}"
+            raise SmokeTestFailed(f"prediction[{number}]: {kind:g} is no class{of}")
         if not 0 <= score <= 1:
             raise SmokeTestFailed(f"prediction[{number}]: its score {score:g} is not between 0 and 1")
         if left > right or top > bottom:

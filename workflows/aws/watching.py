@@ -9,20 +9,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from workflows.aws import executions
 from workflows.aws.clients import Clients
-from workflows.aws.errors import Unreachable, code_of
-from workflows.aws.logs import Tail, tail_of_step
+from workflows.aws.errors import Unreachable, is_passing
+from workflows.aws.logs import StepLog
 from workflows.aws.metrics import Patterns
 from workflows.definition.errors import Failed
-from workflows.definition.records import Record, last_part
+from workflows.definition.records import Record, last_part, source_of
 
 _WORKING = ("Starting", "Executing", "Stopping")
-_PASSING = (
-    "ThrottlingException",
-    "Throttling",
-    "ServiceUnavailable",
-    "InternalFailure",
-    "InternalServerError",
-)
 # So many times in a row nothing may answer before watching ends.
 _MOST_TROUBLES = 10
 
@@ -97,8 +90,8 @@ class Watch:
     sleep: Callable[[float], object] = time.sleep
     clock: Callable[[], float] = time.monotonic
     _seen: dict[str, Record] = field(default_factory=dict)
-    _tails: dict[str, Tail] = field(default_factory=dict)
-    _patterns: dict[str, Patterns] = field(default_factory=dict)
+    _logs: dict[str, StepLog] = field(default_factory=dict)  # by step
+    _patterns: dict[str, Patterns] = field(default_factory=dict)  # by the job's ARN
     _troubles: int = 0
 
     def to_the_end(self) -> Record:
@@ -114,19 +107,18 @@ class Watch:
             if ended is not None:
                 return ended
             wait_s = self.pace.after(wait_s, changed=changed)
-            if self.limit_s is not None and self.clock() - started + wait_s > self.limit_s:
-                name = last_part(self.arn)
+            left_s = wait_s if self.limit_s is None else self.limit_s - (self.clock() - started)
+            if left_s <= 0:
                 raise StillGoing(
-                    f"execution {name} has not ended within {self.limit_s:g} s; it goes on: "
-                    f"workflows watch {name}"
+                    f"execution {last_part(self.arn)} has not ended within {self.limit_s:g} s; it goes on"
                 )
-            self.sleep(wait_s)
+            self.sleep(min(wait_s, left_s))
 
     def _look_in_peace(self) -> tuple[Record | None, bool]:
         try:
             looked = self._look()
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and code_of(error) not in _PASSING:
+            if not is_passing(error):
                 raise
             self._troubles += 1
             if self._troubles == _MOST_TROUBLES:
@@ -151,40 +143,48 @@ class Watch:
         return record, True
 
     def _tell(self, steps: list[Record]) -> bool:
-        changes = [self._tell_of(step) for step in steps]
+        # Of a step that was retried with its execution, the latest run counts.
+        latest = {str(step["StepName"]): step for step in steps}
+        changes = [self._tell_of(name, step) for name, step in latest.items()]
         return any(changes)
 
-    def _tell_of(self, step: Record) -> bool:
-        name = str(step["StepName"])
-        before, step_type = self._seen.get(name), self.step_types.get(name, "")
-        ended, had_ended = _has_ended(step), before is not None and _has_ended(before)
-        # One that works again after its end is retried with its execution.
-        is_new = before is None or (had_ended and not ended)
+    def _tell_of(self, name: str, step: Record) -> bool:
+        before, ended = self._seen.get(name), _has_ended(step)
+        if before and _is_same_run(before, step) and _has_ended(before):
+            return False
+        step_type = self.step_types.get(name, "")
+        is_new = before is None or not _is_same_run(before, step)
         if is_new:
             self.listener.step_started(step, step_type)
         if _attempts(step) > (1 if is_new or before is None else _attempts(before)):
             self.listener.step_tried_again(step)
-        if self.follow_logs and not (had_ended and ended):
+        if self.follow_logs:
             self._tell_lines(name, step_type, step)
         self._seen[name] = step
-        if ended and not had_ended:
+        if ended:
             self.listener.step_ended(step, step_type)
-        return is_new or ended != had_ended
+        return is_new or ended
+
+    def skip_what_was(self) -> None:
+        """Leave out what steps have come to so far: before an execution goes on."""
+        for step in executions.steps(self.clients, self.arn):
+            self._seen[str(step["StepName"])] = step
 
     def _tell_lines(self, name: str, step_type: str, step: Record) -> None:
-        if executions.source_of(step):
+        if source_of(step):
             return  # its job is an earlier one
-        if name not in self._tails:
-            tail = tail_of_step(self.clients, step)
-            if tail is None:
-                return
-            self._tails[name] = tail
-            job = executions.described(self.clients, step, "TrainingJob")
-            self._patterns[name] = Patterns(job or {})
-        for line in self._tails[name].read():
+        log = self._logs.setdefault(name, StepLog(self.clients))
+        for line in log.read(step, last=_has_ended(step)):
             self.listener.log_line(name, step_type, line.text)
-            for metric, value in self._patterns[name].find(line.text):
+            for metric, value in self._patterns_of(log.job, step).find(line.text):
                 self.listener.metric(name, metric, value)
+
+    def _patterns_of(self, job: str | None, step: Record) -> Patterns:
+        key = job or ""
+        if key not in self._patterns:
+            described = executions.described(self.clients, step, "TrainingJob")
+            self._patterns[key] = Patterns(described or {})
+        return self._patterns[key]
 
 
 def _attempts(step: Record) -> int:
@@ -194,3 +194,9 @@ def _attempts(step: Record) -> int:
 
 def _has_ended(step: Record) -> bool:
     return step["StepStatus"] not in _WORKING
+
+
+def _is_same_run(before: Record, step: Record) -> bool:
+    """Whether a step has not been begun again, as it is when its execution is retried."""
+    begun_again = before.get("StartTime") != step.get("StartTime")
+    return not (_has_ended(before) and (begun_again or not _has_ended(step)))

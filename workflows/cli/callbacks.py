@@ -9,10 +9,9 @@ from workflows.aws import executions
 from workflows.cli.common import json_option, open_store, print_json, print_table
 from workflows.cli.place import connect, on_option
 from workflows.definition.errors import WorkflowError
-from workflows.definition.records import last_part
+from workflows.definition.records import Record, last_part
 from workflows.local import callbacks
 from workflows.local.journal import now
-from workflows.local.records import Record
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 

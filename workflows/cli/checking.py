@@ -18,6 +18,7 @@ from workflows.cli.common import (
     say,
     set_option,
     settings,
+    write_file,
 )
 from workflows.cli.definition import named_definition
 from workflows.definition.errors import WorkflowError, did_you_mean
@@ -100,7 +101,7 @@ def check_command(
     report = check(question)
     heard = apply_silences(report.findings, silences)
     if sarif_file is not None:
-        _write_sarif(sarif_file, heard, name)
+        write_file(sarif_file, json.dumps(sarif_of(heard, file=name), indent=2) + "\n")
     if as_json:
         print_json(_document(pipeline, heard, report.costs, question.prices))
     else:
@@ -186,13 +187,6 @@ def _explain(identifier: str) -> None:
     )
     if rule.severity is Severity.ERROR and not rule.refused_here:
         click.echo("On this machine it is a warning: the local engine does not mind.")
-
-
-def _write_sarif(file: Path, heard: Heard, name: str) -> None:
-    try:
-        file.write_text(json.dumps(sarif_of(heard, file=name), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise WorkflowError(f"{file}: cannot be written: {error.strerror}") from None
 
 
 def _document(pipeline: str, heard: Heard, costs: Costs | None, prices: Prices) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from workflows.definition.errors import ParameterError, WorkflowError
-from workflows.local.records import EXECUTION, Record
+from workflows.definition.records import Record
+from workflows.local.records import EXECUTION
 from workflows.local.store import Store
 from workflows.settings import Settings, load
 
@@ -72,6 +73,20 @@ def print_table(rows: Sequence[Sequence[str]], *, head: Sequence[str]) -> None:
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file that appears whole or not at all.
+
+    Raises:
+        WorkflowError: it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise WorkflowError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def say(text: str) -> None:

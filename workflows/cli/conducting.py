@@ -11,9 +11,10 @@ from typing import NoReturn
 
 from botocore.exceptions import ClientError
 
-from workflows.aws import executions, watching
+from workflows.aws import executions
 from workflows.aws.watching import Watch
 from workflows.cli.common import DONE, FAILED, print_json, say
+from workflows.cli.failures import can_be_retried
 from workflows.cli.place import Connection
 from workflows.cli.progress import Progress
 from workflows.cli.summary import print_summary, step_types, summary
@@ -22,28 +23,32 @@ from workflows.local.journal import RETRIED_FOR
 from workflows.local.records import EXECUTION_STEP
 
 
-def conduct(place: Connection, arn: str, *, verbose: bool, as_json: bool, since: float) -> NoReturn:
+def follow(place: Connection, arn: str, *, verbose: bool) -> Watch:
+    """What tells on standard error how an execution of this machine goes."""
+    return Watch(
+        clients=place.clients,
+        arn=arn,
+        step_types=step_types(place, arn),
+        listener=Progress(verbose=verbose, retried_for=lambda step: _retried_for(place, arn, step)),
+        pace=place.pace,
+        follow_logs=True,
+    )
+
+
+def conduct(place: Connection, watch: Watch, *, as_json: bool, since: float) -> NoReturn:
     """Tell how an execution in this process goes, and end with its exit code.
 
     Args:
         place: this machine.
-        arn: of the execution.
-        verbose: whether to show every line of the jobs' logs.
+        watch: follows the execution.
         as_json: whether to print the summary as JSON.
         since: when it began, by time.monotonic().
 
     Raises:
         KeyboardInterrupt: after the execution has stopped.
     """
-    say(f"* execution {last_part(arn)} of {pipeline_of(arn)}: state in {place.settings.home}")
-    watch = Watch(
-        clients=place.clients,
-        arn=arn,
-        step_types=step_types(place, arn),
-        listener=Progress(verbose=verbose, retried_for=lambda step: _retried_for(place, arn, step)),
-        pace=watching.HERE,
-        follow_logs=True,
-    )
+    name = last_part(watch.arn)
+    say(f"* execution {name} of {pipeline_of(watch.arn)}: state in {place.settings.home}")
     try:
         record = watch.to_the_end()
     except KeyboardInterrupt:
@@ -57,7 +62,8 @@ def conduct(place: Connection, arn: str, *, verbose: bool, as_json: bool, since:
         print_summary(document, seconds=time.monotonic() - since)
     if not succeeded:
         say(f"ERROR {record.get('FailureReason') or record['PipelineExecutionStatus']}")
-        say(f"TIP   go on from there: workflows resume {last_part(arn)}")
+        if can_be_retried(place.clients, watch.arn, watch.step_types):
+            say(f"TIP   go on from there: workflows resume {name}")
     sys.exit(DONE if succeeded else FAILED)
 
 
@@ -79,7 +85,7 @@ def _stop(place: Connection, watch: Watch) -> None:
         executions.stop(place.clients, watch.arn, token=secrets.token_hex(16))
     except ClientError:
         return  # it has just ended
-    say("* stopping; a second interruption ends the jobs at once")
+    say("* stopping: jobs have the time to end that SageMaker gives them")
     watch.to_the_end()
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from workflows.cli.common import json_option, parse_assignments, print_json, print_table, set_option, settings
+from workflows.cli.common import (
+    json_option,
+    parse_assignments,
+    print_json,
+    print_table,
+    set_option,
+    settings,
+    write_file,
+)
 from workflows.definition.errors import WorkflowError
 from workflows.definition.loader import load
 from workflows.definition.model import JSON
@@ -46,12 +54,7 @@ def definition_command(name: str, assignments: tuple[str, ...], output: Path | N
     if output is None:
         click.echo(text, nl=False)
         return
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(output)
-    except OSError as error:
-        raise WorkflowError(f"{output}: cannot be written: {error.strerror}") from None
+    write_file(output, text)
     click.echo(str(output))
 
 

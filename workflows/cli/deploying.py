@@ -14,21 +14,22 @@ from workflows.aws.deployment import (
     CANARY,
     LINEAR,
     NOTHING,
-    UPDATE,
     Deployment,
     DeploymentFailed,
     Plan,
     Shift,
 )
-from workflows.aws.errors import CloudError
+from workflows.aws.errors import told
+from workflows.aws.logs import tail_of_endpoint
 from workflows.aws.smoke import SmokeTestFailed, check_answer
 from workflows.cli.common import json_option, print_json, say
+from workflows.cli.failures import tell_end
 from workflows.cli.place import Connection, connect, on_option
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
 from workflows.definition.records import Record, at
 
-_LOOK_EVERY_S = {True: 0.1, False: 15.0}  # on this machine, on AWS
+_LOOK_EVERY_S = {True: 0.1, False: 15.0}  # asked of this machine, of AWS
 _SMOKE_PICTURES = 3
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _HOUR_S = 3600
@@ -89,8 +90,8 @@ def deploy_command(
         package = registry.find(place.clients, model)
         wanted = Deployment(
             package=package,
-            endpoint=endpoint or str(package["ModelPackageGroupName"]),
-            role=place.settings["role"],
+            endpoint=endpoint or str(package.get("ModelPackageGroupName")),
+            role=place.role,
             instance_type=instance_type or _first_type(package),
             instances=instances,
             kms_key=kms_key,
@@ -144,13 +145,22 @@ def _first_type(package: Record) -> str:
 
 
 def _settle(place: Connection, endpoint: str, config: str) -> None:
-    deployment.wait(
-        place.clients,
-        endpoint,
-        config,
-        every_s=_LOOK_EVERY_S[place.is_local],
-        report=lambda text: say(f"* {text}"),
-    )
+    """Wait until an endpoint serves a configuration; if it does not come to, show how its log ends.
+
+    Raises:
+        DeploymentFailed: it does not.
+    """
+    try:
+        deployment.wait(
+            place.clients,
+            endpoint,
+            config,
+            every_s=_LOOK_EVERY_S[place.is_near],
+            report=lambda text: say(f"* {text}"),
+        )
+    except DeploymentFailed:
+        tell_end(endpoint, tail_of_endpoint(place.clients, endpoint))
+        raise
 
 
 def _carry_out(place: Connection, planned: Plan, given: Sequence[Path] | None) -> list[JSON]:
@@ -168,11 +178,14 @@ def _carry_out(place: Connection, planned: Plan, given: Sequence[Path] | None) -
     wanted = planned.deployment
     with tempfile.TemporaryDirectory(prefix="workflows-smoke-") as folder:
         pictures = _pictures(place, wanted.package, given, Path(folder))
+        classes = _classes(place, wanted.package) if pictures else None
         deployment.begin(place.clients, planned)
         _settle(place, wanted.endpoint, wanted.config)
         try:
-            return [_try(place, wanted, picture) for picture in pictures]
-        except (SmokeTestFailed, CloudError) as error:
+            with told():
+                return [_try(place, wanted, picture, classes) for picture in pictures]
+        except WorkflowError as error:
+            # Whatever it is: what cannot be asked has not shown that it works.
             reason = f"the smoke test failed: {error}"
     raise _taken_back(place, planned, reason)
 
@@ -190,24 +203,33 @@ def _pictures(place: Connection, package: Record, given: Sequence[Path] | None, 
 
 
 def _taken_back(place: Connection, planned: Plan, reason: str) -> DeploymentFailed:
+    """Go back to what the endpoint had, if this command has changed it; returns what there is to say."""
     endpoint = planned.deployment.endpoint
-    if planned.action != UPDATE or planned.replaces is None:
-        return DeploymentFailed(f"{reason}. {endpoint} had nothing before that it could go back to")
+    if planned.action == NOTHING:
+        return DeploymentFailed(
+            f"{reason}. {endpoint} has served it before, so nothing was taken back: workflows rollback "
+            f"{endpoint}{place.flag}"
+        )
+    if planned.replaces is None:
+        return DeploymentFailed(
+            f"{reason}. {endpoint} had nothing before that it could go back to: workflows endpoints delete "
+            f"{endpoint}{place.flag}"
+        )
     say(f"* {reason}")
     rollback.go_back(place.clients, endpoint, planned.replaces)
     _settle(place, endpoint, planned.replaces)
     return DeploymentFailed(f"{reason}. {endpoint} went back to {planned.replaces}")
 
 
-def _try(place: Connection, wanted: Deployment, picture: Path) -> JSON:
+def _try(place: Connection, wanted: Deployment, picture: Path, classes: int | None) -> JSON:
     kind = mimetypes.guess_type(picture.name)[0] or "application/x-image"
     answer = endpoints.ask(place.clients, wanted.endpoint, picture, content_type=kind)
     try:
-        told = check_answer(answer, classes=_classes(place, wanted.package))
+        found = check_answer(answer, classes=classes)
     except SmokeTestFailed as error:
         raise SmokeTestFailed(f"{picture.name}: {error}") from None
-    say(f"* {picture.name}: {told}")
-    return {"Picture": picture.name, "Answer": told}
+    say(f"* {picture.name}: {found}")
+    return {"Picture": picture.name, "Answer": found}
 
 
 def _classes(place: Connection, package: Record) -> int | None:

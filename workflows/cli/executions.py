@@ -10,7 +10,7 @@ from workflows.cli.summary import engine_state, print_summary, status_of, summar
 from workflows.cli.values import brief_change
 from workflows.definition.errors import did_you_mean
 from workflows.definition.model import JSON
-from workflows.definition.records import Record, at, last_part, objects_of, seconds_between
+from workflows.definition.records import Record, at, last_part, objects_of, seconds_between, source_of
 
 _LISTED = 20
 
@@ -113,7 +113,7 @@ def _tell_how_to_go_on(entry: Record) -> None:
 def _row(step: Record) -> tuple[str, ...]:
     seconds = seconds_between(step["StartTime"], step["EndTime"]) if "EndTime" in step else None
     how = "cache, execution " if "CacheHitResult" in step else "execution "
-    source = executions.source_of(step)
+    source = source_of(step)
     return (
         str(step["StepName"]),
         str(step["StepType"]),

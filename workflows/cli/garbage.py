@@ -19,9 +19,8 @@ from workflows.cli.common import (
 )
 from workflows.cli.values import size
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part
 from workflows.local.garbage import Choice, Garbage, Share, choose, examine
-from workflows.local.records import Record
-from workflows.local.resources import last_part
 from workflows.local.sweep import Swept, sweep
 
 _MOST_DAYS = 36_500

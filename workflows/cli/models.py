@@ -43,9 +43,8 @@ def show_model(model: str, on: str | None, as_json: bool) -> None:
         print_json(record)
         return
     click.echo(f"model       {_name(record)}")
-    click.echo(
-        f"approval    {record['ModelApprovalStatus']} {record.get('ApprovalDescription', '')}".rstrip()
-    )
+    status = record.get("ModelApprovalStatus", "")  # none where it is of no group
+    click.echo(f"approval    {status} {record.get('ApprovalDescription', '')}".rstrip())
     click.echo(f"registered  {record['CreationTime']}")
     properties = record.get("CustomerMetadataProperties")
     for key, value in properties.items() if isinstance(properties, dict) else ():

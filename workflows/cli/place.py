@@ -2,8 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,13 +11,14 @@ import click
 
 from workflows.aws.clients import Clients
 from workflows.aws.errors import told
+from workflows.aws.watching import HERE, ON_AWS, Pace
 from workflows.cli.common import open_store, settings
 from workflows.local.engine import Engine
 from workflows.local.executor import Options, Place
 from workflows.local.functions import handlers
 from workflows.local.images import ImageTable
 from workflows.local.store import Store
-from workflows.settings import DEFAULT, Settings, SettingsError
+from workflows.settings import DEFAULT, LOCAL_ACCOUNT, Settings, SettingsError, Value
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,6 +37,35 @@ class Connection:
     def is_local(self) -> bool:
         """Whether the place is this machine."""
         return self.store is not None
+
+    @property
+    def is_near(self) -> bool:
+        """Whether answers come from this machine, so that nobody minds how often it is asked."""
+        return self.is_local or self.clients.are_local
+
+    @property
+    def pace(self) -> Pace:
+        """Of looking how far an execution is."""
+        return HERE if self.is_near else ON_AWS
+
+    @property
+    def role(self) -> str:
+        """The role that pipelines and their jobs take.
+
+        Raises:
+            SettingsError: on AWS, it is still that of this machine.
+        """
+        if not self.is_local and self.settings.account == LOCAL_ACCOUNT:
+            raise SettingsError(
+                "the role is that of this machine: set `role` (SAGEMAKER_PIPELINE_ROLE_ARN) to the ARN of "
+                "one in your account"
+            )
+        return self.settings["role"]
+
+    @property
+    def flag(self) -> str:
+        """What a command that is proposed needs to work in the same place."""
+        return "" if self.is_local else f" --on {AWS}"
 
     @property
     def pictures(self) -> Path:
@@ -73,7 +103,9 @@ def connect(on: str | None = None, *, options: Options | None = None) -> Iterato
         raise SettingsError(f"setting 'on' ({chosen.values['on'].origin}) is '{place}': write local or aws")
     if place == AWS:
         with told():
-            yield Connection(clients=Clients(_region(chosen)), settings=chosen, store=None)
+            chosen = on_aws(chosen)
+            with closing(Clients(chosen["region"])) as clients:
+                yield Connection(clients=clients, settings=chosen, store=None)
         return
     from workflows.server.app import answering
     from workflows.server.listen import listening, serving
@@ -81,9 +113,26 @@ def connect(on: str | None = None, *, options: Options | None = None) -> Iterato
     store, token = open_store(chosen), secrets.token_hex(16)
     with listening() as address:
         engine = engine_of(chosen, store, function_environment=_leading_to(address.url, token))
-        with answering(engine, token=token, options=options) as app, serving(app, address), told():
-            clients = Clients(chosen["region"], endpoint_url=address.url, access_key=token)
+        with (
+            answering(engine, token=token, options=options) as app,
+            serving(app, address),
+            told(),
+            closing(Clients(chosen["region"], endpoint_url=address.url, access_key=token)) as clients,
+        ):
             yield Connection(clients=clients, settings=chosen, store=store)
+
+
+def on_aws(chosen: Settings) -> Settings:
+    """Settings as they count on AWS: the region of boto3's own configuration comes before our default."""
+    if chosen.values["region"].origin != DEFAULT:
+        return chosen
+    import boto3
+
+    region = boto3.session.Session().region_name
+    if region is None:
+        return chosen
+    own = Value(value=region, origin="AWS configuration")
+    return replace(chosen, values={**chosen.values, "region": own})
 
 
 def engine_of(chosen: Settings, store: Store, *, function_environment: Mapping[str, str]) -> Engine:
@@ -112,12 +161,3 @@ def _stand_in_environment(chosen: Settings) -> dict[str, str]:
 
 def _leading_to(url: str, key: str) -> dict[str, str]:
     return {"AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": key}
-
-
-def _region(chosen: Settings) -> str:
-    """Of AWS: the region of boto3's own configuration comes before our default."""
-    if chosen.values["region"].origin != DEFAULT:
-        return chosen["region"]
-    import boto3
-
-    return boto3.session.Session().region_name or chosen["region"]

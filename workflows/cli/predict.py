@@ -12,8 +12,7 @@ from workflows.cli.common import json_option, print_json
 from workflows.cli.place import Connection, connect, on_option
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-
-_COLUMNS = 6  # class, score, xmin, ymin, xmax, ymax
+from workflows.local.predictions import detections, numbers, padded
 
 Answer = tuple[Path, JSON]  # a picture, and what the endpoint said in JSON
 
@@ -73,10 +72,13 @@ def _detected(
 ) -> list[_Result]:
     from workflows.views.pictures import Scored, draw_detection_grid
 
-    scored = [Scored(image=picture, detections=_rows(picture, answer)) for picture, answer in answers]
+    scored = [
+        Scored(image=picture, detections=detections(answer, where=str(picture)))
+        for picture, answer in answers
+    ]
     classes = {int(row[0]) for entry in scored for row in entry.detections}
     found = draw_detection_grid(
-        scored, class_names=_padded(names, max(classes, default=0) + 1), threshold=threshold, output=target
+        scored, class_names=padded(names, max(classes, default=0) + 1), threshold=threshold, output=target
     )
     return [
         {
@@ -92,9 +94,9 @@ def _detected(
 def _classified(answers: Sequence[Answer], names: Sequence[str], target: Path) -> list[_Result]:
     from workflows.views.labels import Classified, draw_label_grid
 
-    classified = [Classified(image=picture, probabilities=_numbers(answer)) for picture, answer in answers]
+    classified = [Classified(image=picture, probabilities=numbers(answer)) for picture, answer in answers]
     widest = max(len(entry.probabilities) for entry in classified)
-    found = draw_label_grid(classified, class_names=_padded(names, widest), output=target)
+    found = draw_label_grid(classified, class_names=padded(names, widest), output=target)
     return [
         {
             "image": str(entry.image),
@@ -104,27 +106,6 @@ def _classified(answers: Sequence[Answer], names: Sequence[str], target: Path) -
     ]
 
 
-def _padded(names: Sequence[str], count: int) -> list[str]:
-    """A name for every class; those that the registry does not know go by their number."""
-    return [*names, *(f"class {number}" for number in range(len(names), count))]
-
-
 def _ask(place: Connection, endpoint: str, picture: Path) -> JSON:
     kind = mimetypes.guess_type(picture.name)[0] or "application/x-image"
     return endpoints.ask(place.clients, endpoint, picture, content_type=kind)
-
-
-def _rows(picture: Path, answer: JSON) -> list[list[float]]:
-    rows = answer.get("prediction") if isinstance(answer, dict) else None
-    detections = [_numbers(row) for row in rows] if isinstance(rows, list) else [[]]
-    if any(len(row) != _COLUMNS for row in detections):
-        raise WorkflowError(f"{picture}: the endpoint answers neither with detections nor with probabilities")
-    return detections
-
-
-def _numbers(values: JSON) -> list[float]:
-    return (
-        [float(value) for value in values if isinstance(value, (int, float))]
-        if isinstance(values, list)
-        else []
-    )

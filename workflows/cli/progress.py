@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
-from workflows.aws.executions import source_of
 from workflows.cli.common import say
-from workflows.definition.records import Record, at, seconds_between
+from workflows.definition.records import Record, at, seconds_between, source_of
 
 # Training logs say too much to show; these lines matter to a person.
 _LOUD = (" WARNING ", " ERROR ", "ERROR ")
@@ -41,8 +40,7 @@ class Progress:
         if at(step, "SelectiveExecutionResult"):
             say(f"* {step['StepName']}: result of execution {source_of(step)}")
             return
-        took = seconds_between(step["StartTime"], step["EndTime"])
-        say(f"* {step['StepName']} {step['StepStatus']}{_outcome(step, step_type)} after {took:.1f} s")
+        say(f"* {step['StepName']} {step['StepStatus']}{_outcome(step, step_type)}{_duration(step)}")
 
     def log_line(self, step: str, step_type: str, line: str) -> None:
         """Show a job's line, unless it is one of a training's many."""
@@ -60,6 +58,13 @@ class Progress:
     def trouble(self, text: str) -> None:
         """Say that nothing answered, and that it is asked again."""
         say(f"* no answer, will ask again: {text}")
+
+
+def _duration(step: Record) -> str:
+    """Of a step that was stopped before it began there is none."""
+    if "StartTime" not in step or "EndTime" not in step:
+        return ""
+    return f" after {seconds_between(step['StartTime'], step['EndTime']):.1f} s"
 
 
 def _outcome(step: Record, step_type: str) -> str:

@@ -9,7 +9,8 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,14 +20,17 @@ from workflows.aws.clients import Clients
 from workflows.aws.errors import CloudError, told
 from workflows.aws.executions import Start
 from workflows.aws.pipelines import Wanted
-from workflows.aws.watching import ON_AWS, Watch
+from workflows.aws.watching import Watch
+from workflows.cli.common import say, write_file
+from workflows.cli.failures import tell_failures
+from workflows.cli.place import Connection, on_aws
 from workflows.cli.progress import Progress
-from workflows.definition.errors import WorkflowError
+from workflows.cli.upserting import project_tags
+from workflows.definition.errors import Failed, WorkflowError
 from workflows.pipelines.catalog import check_options
-from workflows.settings import DEFAULT, load
+from workflows.settings import DEFAULT, Settings, load
 
-_DONE, _FAILED, _USED_WRONGLY = 0, 1, 2
-_TAGS = {"sagemaker:project-name": "SAGEMAKER_PROJECT_NAME", "sagemaker:project-id": "SAGEMAKER_PROJECT_ID"}
+_DONE, _FAILED, _USED_WRONGLY, _INTERRUPTED = 0, 1, 2, 130
 
 
 def run_pipeline() -> NoReturn:
@@ -58,110 +62,138 @@ def _parser(description: str) -> argparse.ArgumentParser:
 
 
 def _ended(work: Callable[[argparse.Namespace], int], given: argparse.Namespace) -> int:
+    # As `python -m` does it: the module may be one of the folder that the command is called in.
+    sys.path.append(str(Path.cwd()))
     try:
         return work(given)
-    except CloudError as error:
-        sys.stderr.write(f"ERROR {error}\n")
-        return _FAILED
     except WorkflowError as error:
-        sys.stderr.write(f"ERROR {error}\n")
-        return _USED_WRONGLY
+        say(f"ERROR {error}")
+        return _FAILED if isinstance(error, (CloudError, Failed)) else _USED_WRONGLY
+    except KeyboardInterrupt:
+        say("interrupted")
+        return _INTERRUPTED
 
 
 def _run(given: argparse.Namespace) -> int:
-    arguments = _arguments(given)
-    name, definition = _compile(given.module_name, arguments)
-    wanted = Wanted(
-        name=name,
-        definition=definition,
-        role=given.role_arn or arguments["role"],
-        description=given.description,
-        tags=_tags(given.tags),
-    )
     with told():
-        clients = Clients(str(arguments["region"]))
-        done = pipelines.upsert(clients, wanted)
-        _say(f"{done.arn} {done.action}")
-        arn = executions.start(clients, name, Start(parameters={}), token=secrets.token_hex(16))
-        _say(arn)
-        types = executions.definition_steps(json.loads(definition))
-        watch = Watch(
-            clients=clients,
-            arn=arn,
-            step_types={str(step["Name"]): str(step["Type"]) for step in types},
-            listener=Progress(verbose=False),
-            pace=ON_AWS,
+        chosen = on_aws(load(flags={"role": given.role_arn}, environment=os.environ, folder=Path.cwd()))
+        tags = {**project_tags(chosen), **_tags(given.tags)}
+        get_pipeline, arguments = _entry_point(given, chosen)
+        region, role = (
+            str(arguments.get("region") or chosen["region"]),
+            arguments.get("role") or chosen["role"],
         )
-        record = watch.to_the_end()
-    _say(f"{record['PipelineExecutionStatus']} {record.get('FailureReason', '')}".rstrip())
-    return _DONE if record["PipelineExecutionStatus"] == executions.SUCCEEDED else _FAILED
+        with closing(Clients(region)) as clients:
+            place = Connection(clients=clients, settings=chosen, store=None)
+            if role == chosen["role"]:
+                role = place.role  # not that of this machine
+            name, definition = _compile(get_pipeline, arguments)
+            wanted = Wanted(
+                name=name, definition=definition, role=str(role), description=given.description, tags=tags
+            )
+            done = pipelines.upsert(clients, wanted)
+            _print(f"{done.arn} {done.action}")
+            arn = executions.start(clients, name, Start(parameters={}), token=secrets.token_hex(16))
+            _print(arn)
+            return _watch(place, arn, definition)
+
+
+def _watch(place: Connection, arn: str, definition: str) -> int:
+    types = executions.definition_steps(json.loads(definition))
+    watch = Watch(
+        clients=place.clients,
+        arn=arn,
+        step_types={str(step["Name"]): str(step["Type"]) for step in types},
+        listener=Progress(verbose=False),
+        pace=place.pace,
+    )
+    record = watch.to_the_end()
+    succeeded = record["PipelineExecutionStatus"] == executions.SUCCEEDED
+    if not succeeded:
+        tell_failures(place.clients, arn, record)
+    _print(f"{record['PipelineExecutionStatus']} {record.get('FailureReason', '')}".rstrip())
+    return _DONE if succeeded else _FAILED
 
 
 def _define(given: argparse.Namespace) -> int:
-    _, definition = _compile(given.module_name, _arguments(given))
+    chosen = on_aws(load(flags={}, environment=os.environ, folder=Path.cwd()))
+    _, definition = _compile(*_entry_point(given, chosen))
     if given.file_name is None:
-        _say(definition)
-        return _DONE
-    partial = given.file_name.with_name(f".{given.file_name.name}.partial")
-    try:
-        partial.write_text(definition, encoding="utf-8")
-        partial.replace(given.file_name)
-    except OSError as error:
-        raise WorkflowError(f"{given.file_name}: cannot be written: {error.strerror}") from None
+        _print(definition)
+    else:
+        write_file(given.file_name, definition)
     return _DONE
 
 
-def _arguments(given: argparse.Namespace) -> dict[str, Any]:
-    """Arguments of get_pipeline(): the settings, and over them --kwargs."""
-    try:
-        own = json.loads(given.kwargs)
-    except ValueError as error:
-        raise WorkflowError(f"--kwargs: not JSON: {error}") from None
-    if not isinstance(own, dict):
-        raise WorkflowError("--kwargs: not a JSON object")
-    chosen = load(flags={}, environment=os.environ, folder=Path.cwd())
-    role = getattr(given, "role_arn", None) or chosen["role"]
-    found: dict[str, Any] = {"region": chosen["region"], "role": role}
-    if chosen.values["bucket"].origin != DEFAULT:
-        found["default_bucket"] = chosen["bucket"]
+def _entry_point(given: argparse.Namespace, chosen: Settings) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """get_pipeline() of a module, and its arguments: of the settings what it knows, and over them --kwargs.
+
+    Raises:
+        WorkflowError: there is no such module or function, or --kwargs has what it does not know.
+    """
+    own = _object(given.kwargs)
+    get_pipeline = _get_pipeline(given.module_name)
     project = os.environ.get("SAGEMAKER_PROJECT_ARN")
-    return {**found, **({"sagemaker_project_arn": project} if project else {}), **own}
-
-
-def _compile(module_name: str, arguments: dict[str, Any]) -> tuple[str, str]:
-    """The name and the definition of a module's pipeline."""
-    try:
-        get_pipeline = import_module(module_name).get_pipeline
-    except ModuleNotFoundError as error:
-        raise WorkflowError(f"--module-name: there is no module '{error.name}'") from None
-    except AttributeError:
-        raise WorkflowError(f"--module-name: '{module_name}' has no get_pipeline()") from None
-    from workflows.pipelines.sdk import definition_text
-
+    offered = {"region": chosen["region"], "role": chosen["role"]}
+    if chosen.values["bucket"].origin != DEFAULT:
+        offered["default_bucket"] = chosen["bucket"]
+    if project:
+        offered["sagemaker_project_arn"] = project
+    known = inspect.signature(get_pipeline).parameters
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    arguments = {key: value for key, value in offered.items() if takes_any or key in known} | own
     try:
         inspect.signature(get_pipeline).bind(**arguments)
     except TypeError as error:
         raise WorkflowError(
-            f"get_pipeline() of {module_name}: {error}; --kwargs gives it arguments, ARTIFACT_BUCKET gives "
-            "default_bucket"
+            f"get_pipeline() of {given.module_name}: {error}; --kwargs gives it arguments, ARTIFACT_BUCKET "
+            "gives default_bucket"
         ) from None
     check_options(get_pipeline, arguments)
+    return get_pipeline, arguments
+
+
+def _get_pipeline(module_name: str) -> Callable[..., Any]:
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise WorkflowError(f"--module-name: there is no module '{error.name}'") from None
+    found = getattr(module, "get_pipeline", None)
+    if not callable(found):
+        raise WorkflowError(f"--module-name: '{module_name}' has no get_pipeline()")
+    entry_point: Callable[..., Any] = found
+    return entry_point
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise WorkflowError(f"--kwargs: not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise WorkflowError("--kwargs: not a JSON object")
+    return found
+
+
+def _compile(get_pipeline: Callable[..., Any], arguments: dict[str, Any]) -> tuple[str, str]:
+    """The name and the definition of a pipeline."""
+    from workflows.pipelines.sdk import definition_text
+
     pipeline = get_pipeline(**arguments)
     return str(pipeline.name), definition_text(pipeline)
 
 
 def _tags(text: str | None) -> dict[str, str]:
-    project = {key: os.environ[variable] for key, variable in _TAGS.items() if os.environ.get(variable)}
-    if text is None:
-        return project
+    """--tags: a list of keys and values, as AWS has it, or an object."""
     try:
-        given = json.loads(text)
+        given = json.loads(text or "{}")
         pairs = given.items() if isinstance(given, dict) else [(tag["Key"], tag["Value"]) for tag in given]
-        return {**project, **{str(key): str(value) for key, value in pairs}}
+        return {str(key): str(value) for key, value in pairs}
     except (ValueError, KeyError, TypeError):
         raise WorkflowError('--tags: write JSON such as [{"Key": "team", "Value": "birds"}]') from None
 
 
-def _say(text: Sequence[str] | str) -> None:
+def _print(text: str) -> None:
+    """A line that a build log shows at once."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()

@@ -2,13 +2,14 @@
 
 import secrets
 import time
+from typing import NoReturn
 
 import click
 
 from workflows.aws import executions
 from workflows.cli.common import json_option, print_json
-from workflows.cli.conducting import conduct, ended_by_signals
-from workflows.cli.place import LOCAL, connect, on_option
+from workflows.cli.conducting import conduct, ended_by_signals, follow
+from workflows.cli.place import LOCAL, Connection, connect, on_option
 
 _PARALLEL_LIMIT = 50
 
@@ -27,8 +28,18 @@ def resume_command(execution: str, max_parallel: int | None, verbose: bool, as_j
     started = time.monotonic()
     with connect(LOCAL) as place, ended_by_signals():
         arn = str(executions.find(place.clients, execution)["PipelineExecutionArn"])
-        executions.retry(place.clients, arn, token=secrets.token_hex(16), max_parallel=max_parallel)
-        conduct(place, arn, verbose=verbose, as_json=as_json, since=started)
+        resume(place, arn, max_parallel=max_parallel, verbose=verbose, as_json=as_json, since=started)
+
+
+def resume(
+    place: Connection, arn: str, *, max_parallel: int | None, verbose: bool, as_json: bool, since: float
+) -> NoReturn:
+    """Let an execution go on in this process, and conduct it to its end."""
+    watch = follow(place, arn, verbose=verbose)
+    # A step that goes on here writes to the log that it has begun.
+    watch.skip_what_was()
+    executions.retry(place.clients, arn, token=secrets.token_hex(16), max_parallel=max_parallel)
+    conduct(place, watch, as_json=as_json, since=since)
 
 
 @click.command("stop")

@@ -1,7 +1,6 @@
 """`workflows run`: a pipeline on this machine, from its definition to its summary."""
 
 import hashlib
-import os
 import secrets
 import time
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from workflows.aws import pipelines as cloud
 from workflows.aws.executions import Start
 from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import json_option, parse_assignments, say, set_option, settings
-from workflows.cli.conducting import conduct, ended_by_signals
+from workflows.cli.conducting import conduct, ended_by_signals, follow
 from workflows.cli.data import draw_sample
 from workflows.cli.definition import named_definition, pipeline_name
 from workflows.cli.place import LOCAL, Connection, connect
@@ -113,7 +112,7 @@ def run_command(
             parameters=given, version=chosen.version, max_parallel=max_parallel, selection=selection
         )
         arn = executions.start(place.clients, chosen.pipeline, start, token=secrets.token_hex(16))
-        conduct(place, arn, verbose=verbose, as_json=as_json, since=started)
+        conduct(place, follow(place, arn, verbose=verbose), as_json=as_json, since=started)
 
 
 def _choose(name: str, version: int | None, chosen: Settings) -> _Chosen:
@@ -169,12 +168,7 @@ def _tell_sent(count: int, total: int) -> None:
 def _fingerprint(data: Path) -> str:
     """12 hexadecimal digits of where the data is, and of the names, sizes and times of its files."""
     digest = hashlib.sha256(str(data.resolve()).encode())
-    files = (
-        [data]
-        if data.is_file()
-        else sorted(Path(base, name) for base, _, names in os.walk(data) for name in names)
-    )
-    for file in files:
+    for name, file in objects.files(data):
         stat = file.stat()
-        digest.update(f"{file.relative_to(data)}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return digest.hexdigest()[:12]

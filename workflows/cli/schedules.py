@@ -55,6 +55,9 @@ def schedule_command(
     times = upcoming(expression, zone=zone)
     given = parse_assignments(assignments)
     with connect(on) as place:
+        # A rate goes on from where it has begun: to repeat the command postpones nothing.
+        begun = schedules.begun(place.clients, name or pipeline, expression)
+        times = upcoming(expression, zone=zone, begun=begun) if begun else times
         record = pipelines.get(place.clients, pipeline)
         bind(load(str(record["PipelineDefinition"]), source=pipeline, from_s3=True), given)
         wanted = Schedule(
@@ -62,8 +65,9 @@ def schedule_command(
             pipeline_arn=str(record["PipelineArn"]),
             expression=expression,
             zone=zone,
-            role=role or place.settings["scheduler_role"] or place.settings["role"],
+            role=role or place.settings["scheduler_role"] or place.role,
             parameters=given,
+            first=times[0] if rate is not None else None,
         )
         arn = None if dry_run else schedules.put(place.clients, wanted)
     starts = [moment.isoformat().replace("+00:00", "Z") for moment in times]
@@ -105,15 +109,23 @@ def unschedule_command(name: str, on: str | None, as_json: bool) -> None:
         click.echo(f"deleted schedule {name}")
 
 
-def upcoming(expression: str, *, zone: str, now: datetime | None = None) -> list[datetime]:
+def upcoming(
+    expression: str, *, zone: str, now: datetime | None = None, begun: datetime | None = None
+) -> list[datetime]:
     """The next times at which a schedule is due.
+
+    Args:
+        expression: cron(...) or rate(...).
+        zone: of cron.
+        now: None is this moment.
+        begun: from when a rate counts; None: from now, and it is due a period later for the first time.
 
     Raises:
         WorkflowError: it is none, is never due, or is due so often that it must be a mistake.
     """
-    start = now or datetime.now(UTC)
+    start = now or datetime.now(UTC).replace(microsecond=0)
     try:
-        parsed = parse(expression, anchor=start, rate_begins_at_anchor=False, zone=zone)
+        parsed = parse(expression, anchor=begun or start, rate_begins_at_anchor=begun is not None, zone=zone)
     except ExpressionError as error:
         raise WorkflowError(f"{error}") from None
     found = list(_due(parsed, start))

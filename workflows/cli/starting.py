@@ -8,11 +8,10 @@ from typing import NoReturn
 
 import click
 
-from workflows.aws import executions, watching
+from workflows.aws import executions
 from workflows.aws import pipelines as cloud
 from workflows.aws.executions import Selection, Start
-from workflows.aws.logs import tail_of_step
-from workflows.aws.watching import Watch
+from workflows.aws.watching import StillGoing, Watch
 from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import (
     DONE,
@@ -23,18 +22,19 @@ from workflows.cli.common import (
     say,
     set_option,
 )
-from workflows.cli.conducting import conduct, ended_by_signals
+from workflows.cli.conducting import conduct, ended_by_signals, follow
+from workflows.cli.failures import can_be_retried, tell_failures
 from workflows.cli.place import Connection, connect, on_option
 from workflows.cli.progress import Progress
+from workflows.cli.resuming import resume
 from workflows.cli.summary import print_summary, step_types, summary
 from workflows.definition.loader import load
 from workflows.definition.parameters import bind
-from workflows.definition.records import Record, last_part
+from workflows.definition.records import last_part
 from workflows.pipelines import catalog
 
 _PARALLEL_LIMIT = 50
 _TOKEN_LENGTH = 32
-_LAST_LINES = 20
 
 
 @click.command("start")
@@ -82,7 +82,10 @@ def start_command(
             selection=selected(place, pipeline, steps, source),
         )
         arn = executions.start(place.clients, pipeline, start, token=_request_token(pipeline, token))
-        _go_on(place, arn, wait=wait, as_json=as_json, since=since)
+        if place.is_local:
+            with ended_by_signals():
+                conduct(place, follow(place, arn, verbose=False), as_json=as_json, since=since)
+        _go_on(place, arn, wait=wait, as_json=as_json)
 
 
 @click.command("retry")
@@ -101,8 +104,12 @@ def retry_command(
     since = time.monotonic()
     with connect(on) as place:
         arn = str(executions.find(place.clients, execution)["PipelineExecutionArn"])
+        if place.is_local:
+            # The work is done by this very process.
+            with ended_by_signals():
+                resume(place, arn, max_parallel=max_parallel, verbose=False, as_json=as_json, since=since)
         executions.retry(place.clients, arn, token=secrets.token_hex(16), max_parallel=max_parallel)
-        _go_on(place, arn, wait=wait, as_json=as_json, since=since)
+        _go_on(place, arn, wait=wait, as_json=as_json)
 
 
 @click.command("watch")
@@ -134,15 +141,20 @@ def follow_to_the_end(
         arn=arn,
         step_types=step_types(place, arn),
         listener=Progress(verbose=follow_logs),
-        pace=watching.HERE if place.is_local else watching.ON_AWS,
+        pace=place.pace,
         follow_logs=follow_logs,
         limit_s=limit_s,
     )
-    record = watch.to_the_end()
+    try:
+        record = watch.to_the_end()
+    except StillGoing as still:
+        raise StillGoing(f"{still}: workflows watch {last_part(arn)}{place.flag}") from None
     succeeded = record["PipelineExecutionStatus"] == executions.SUCCEEDED
     document = summary(place, record, draw=False)
     if not succeeded:
-        _tell_failures(place, arn, record)
+        tell_failures(place.clients, arn, record)
+        if can_be_retried(place.clients, arn, watch.step_types):
+            say(f"TIP   go on from there: workflows retry {last_part(arn)}{place.flag}")
     if as_json:
         print_json(document)
     else:
@@ -165,11 +177,7 @@ def selected(place: Connection, pipeline: str, steps: str | None, source: str | 
     return Selection(steps=names, source_arn=str(record["PipelineExecutionArn"]))
 
 
-def _go_on(place: Connection, arn: str, *, wait: bool, as_json: bool, since: float) -> None:
-    if place.is_local:
-        # The work is done by this very process.
-        with ended_by_signals():
-            conduct(place, arn, verbose=False, as_json=as_json, since=since)
+def _go_on(place: Connection, arn: str, *, wait: bool, as_json: bool) -> None:
     if wait:
         say(f"* execution {arn}")
         follow_to_the_end(place, arn, limit_s=None, follow_logs=False, as_json=as_json)
@@ -177,18 +185,6 @@ def _go_on(place: Connection, arn: str, *, wait: bool, as_json: bool, since: flo
         print_json({"PipelineExecutionArn": arn})
     else:
         click.echo(arn)
-
-
-def _tell_failures(place: Connection, arn: str, record: Record) -> None:
-    """The steps that have failed, why, and the ends of their logs."""
-    for step in executions.failed_steps(executions.steps(place.clients, arn)):
-        say(f"ERROR {step['StepName']}: {step.get('FailureReason', 'no reason was given')}")
-        tail = tail_of_step(place.clients, step)
-        for line in tail.read()[-_LAST_LINES:] if tail else []:
-            say(f"< {step['StepName']}  {line.text}")
-    say(f"ERROR {last_part(arn)} {record['PipelineExecutionStatus']}: {record.get('FailureReason', '')}")
-    where = "" if place.is_local else " --on aws"
-    say(f"TIP   go on from there: workflows retry {last_part(arn)}{where}")
 
 
 def _request_token(pipeline: str, text: str | None) -> str:

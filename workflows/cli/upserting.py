@@ -9,14 +9,15 @@ from workflows.aws import pipelines
 from workflows.aws.changes import Changes, StepChange, changes
 from workflows.aws.pipelines import CREATED, UNCHANGED, Wanted
 from workflows.cli.checking import preflight_or_refuse
-from workflows.cli.common import json_option, print_json, say
+from workflows.cli.common import json_option, print_json, say, write_file
 from workflows.cli.definition import named_definition
-from workflows.cli.place import connect, on_option
+from workflows.cli.place import Connection, connect, on_option
 from workflows.cli.values import brief_change
 from workflows.definition.differences import Change
 from workflows.definition.errors import WorkflowError
-from workflows.definition.records import Record
-from workflows.settings import LOCAL_ACCOUNT, Settings
+from workflows.definition.records import Record, at
+from workflows.pipelines import catalog
+from workflows.settings import DEFAULT, Settings, SettingsError
 
 _PROJECT_TAGS = (("sagemaker:project-name", "project_name"), ("sagemaker:project-id", "project_id"))
 
@@ -36,10 +37,10 @@ def plan_command(name: str, output: Path | None, on: str | None, as_json: bool) 
     NAME_OR_JSON is a pipeline of `workflows list`, or a file with any compiled definition.
     """
     with connect(on) as place:
-        wanted = wanted_pipeline(name, place.settings, is_local=place.is_local)
+        wanted = wanted_pipeline(name, place)
         found = changes(pipelines.find(place.clients, wanted.name), wanted)
     if output is not None:
-        output.write_text(json.dumps(found.record(), indent=2) + "\n", encoding="utf-8")
+        write_file(output, json.dumps(found.record(), indent=2) + "\n")
     if as_json:
         print_json(found.record())
     else:
@@ -52,7 +53,7 @@ def plan_command(name: str, output: Path | None, on: str | None, as_json: bool) 
     "--plan",
     "planned",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Refuse if somebody has changed the pipeline since this plan was made.",
+    help="Refuse if the pipeline, or what is wanted, has changed since this plan was made.",
 )
 @on_option
 @json_option
@@ -62,9 +63,9 @@ def upsert_command(name: str, planned: Path | None, on: str | None, as_json: boo
     NAME_OR_JSON is a pipeline of `workflows list`, or a file with any compiled definition.
     """
     with connect(on) as place:
-        wanted = wanted_pipeline(name, place.settings, is_local=place.is_local)
+        wanted = wanted_pipeline(name, place)
         if planned is not None:
-            _refuse_stale(planned, pipelines.find(place.clients, wanted.name))
+            _refuse_stale(planned, wanted, pipelines.find(place.clients, wanted.name))
         done = pipelines.upsert(place.clients, wanted)
     if as_json:
         print_json({"PipelineArn": done.arn, "Action": done.action})
@@ -72,21 +73,25 @@ def upsert_command(name: str, planned: Path | None, on: str | None, as_json: boo
         click.echo(f"{done.arn} {done.action}")
 
 
-def wanted_pipeline(name: str, chosen: Settings, *, is_local: bool) -> Wanted:
+def wanted_pipeline(name: str, place: Connection) -> Wanted:
     """A pipeline as this project's code and settings make it.
 
     Raises:
         WorkflowError: the definition has mistakes, or, on AWS, a setting that it needs has no value yet.
     """
-    if not is_local and chosen.account == LOCAL_ACCOUNT:
-        raise WorkflowError(
-            "the role is that of this machine: set `role` (SAGEMAKER_PIPELINE_ROLE_ARN) to the ARN of one in "
-            "your account, and `bucket` (ARTIFACT_BUCKET) to a bucket there"
+    role = place.role  # before a compilation that takes seconds
+    if name in catalog.names() and not place.is_local and place.settings.values["bucket"].origin == DEFAULT:
+        raise SettingsError(
+            f"{name} reads and writes in a bucket: set `bucket` (ARTIFACT_BUCKET) to one in your account"
         )
-    pipeline, definition = named_definition(name, chosen)
-    preflight_or_refuse(definition, {}, chosen, is_local=is_local)
-    tags = {key: chosen[setting] for key, setting in _PROJECT_TAGS if chosen[setting]}
-    return Wanted(name=pipeline, definition=definition, role=chosen["role"], tags=tags)
+    pipeline, definition = named_definition(name, place.settings)
+    preflight_or_refuse(definition, {}, place.settings, is_local=place.is_local)
+    return Wanted(name=pipeline, definition=definition, role=role, tags=project_tags(place.settings))
+
+
+def project_tags(chosen: Settings) -> dict[str, str]:
+    """The tags that make a pipeline one of a SageMaker project's."""
+    return {key: chosen[setting] for key, setting in _PROJECT_TAGS if chosen[setting]}
 
 
 def print_changes(found: Changes) -> None:
@@ -105,6 +110,8 @@ def print_changes(found: Changes) -> None:
             click.echo(f"  ~ {title}{_line(change)}")
     for step in found.steps:
         _print_step(step)
+    if not (found.settings or found.parameters or found.other or found.steps):
+        click.echo("  only the order in which it is written differs: nothing runs in another way")
     for name in found.downstream:
         click.echo(f"  = {name}: runs again, for it reads what comes from a step that does")
 
@@ -123,17 +130,26 @@ def _line(change: Change) -> str:
     return f"{change.field}: {before} -> {after}"
 
 
-def _refuse_stale(planned: Path, now: Record | None) -> None:
+def _refuse_stale(planned: Path, wanted: Wanted, now: Record | None) -> None:
+    """Refuse a plan that would not come true; one that has come true already is none of these."""
     try:
         plan = json.loads(planned.read_text(encoding="utf-8"))
-        then = plan["LastModifiedTime"]
+        name, then, digest = plan["PipelineName"], plan["LastModifiedTime"], plan["Digest"]
     except (ValueError, KeyError, TypeError):
         raise WorkflowError(f"{planned}: not a plan; `workflows plan NAME --output` writes one") from None
-    if then != (now or {}).get("LastModifiedTime"):
-        by = (now or {}).get("LastModifiedBy")
-        who = by.get("UserProfileName") if isinstance(by, dict) else None
-        say(f"* planned for the state of {then}, found that of {(now or {}).get('LastModifiedTime')}")
+    if name != wanted.name:
+        raise WorkflowError(f"{planned}: a plan of '{name}', not of '{wanted.name}'")
+    if digest != wanted.digest:
         raise WorkflowError(
-            f"{plan.get('PipelineName')} was changed{f' by {who}' if who else ''} since the plan was made; "
-            "look at a new one: workflows plan"
+            f"the definition of {name}, or its role, has changed since the plan was made; look at a new one: "
+            "workflows plan"
         )
+    found = now["LastModifiedTime"] if now else None
+    if then == found or (now and pipelines.is_same(now, wanted)):
+        return
+    who = at(now or {}, "LastModifiedBy", "UserProfileName")
+    say(f"* planned for the state of {then}, found that of {found}")
+    raise WorkflowError(
+        f"{name} was changed{f' by {who}' if who else ''} since the plan was made; look at a new one: "
+        "workflows plan"
+    )

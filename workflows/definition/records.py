@@ -32,6 +32,15 @@ def package_name(arn: JSON) -> str:
     return str(arn).rpartition(":model-package/")[2]
 
 
+def source_of(step: Record) -> str | None:
+    """The execution that a step's outcome was taken from: by the cache, or by selective execution."""
+    for key in ("CacheHitResult", "SelectiveExecutionResult"):
+        origin = at(step, key, "SourcePipelineExecutionArn")
+        if origin:
+            return last_part(origin)
+    return None
+
+
 def seconds_between(start: JSON, end: JSON) -> float:
     """The time between two times of records."""
     return (datetime.fromisoformat(str(end)) - datetime.fromisoformat(str(start))).total_seconds()

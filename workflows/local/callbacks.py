@@ -13,9 +13,10 @@ from typing import Protocol
 
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.definition.model import JSON, Scalar
+from workflows.definition.records import Record
 from workflows.local import constraints, output_parameters
 from workflows.local.output_parameters import OutputParameter
-from workflows.local.records import CALLBACK, Record
+from workflows.local.records import CALLBACK
 from workflows.local.request import Request
 
 CALLBACK_ANSWER = "callback-answer"  # kind of record; like a message it is named by the token

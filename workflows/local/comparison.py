@@ -7,17 +7,17 @@ asked of two pipelines. Steps are matched by their names, in whichever pipeline 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import TypeVar
 
 from workflows.definition.differences import Change, by_name, differences
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part, seconds_between, source_of
 from workflows.local import pipelines
 from workflows.local.engine import find
 from workflows.local.figures import figures
-from workflows.local.records import EXECUTION_STEP, Record
+from workflows.local.records import EXECUTION_STEP
 from workflows.local.request import Request
-from workflows.local.resources import last_part, made_by_step, source_of
+from workflows.local.resources import made_by_step
 from workflows.local.store import Store
 
 # Of an execution's record, what can differ for a reason; the rest is another for every execution.
@@ -180,11 +180,6 @@ def compare(store: Store, before: str, after: str) -> Comparison:
             for step in _union(first.packages, second.packages)
         ),
     )
-
-
-def seconds_between(start: JSON, end: JSON) -> float:
-    """The time between two timestamps of records."""
-    return (datetime.fromisoformat(str(end)) - datetime.fromisoformat(str(start))).total_seconds()
 
 
 class _Recorded:

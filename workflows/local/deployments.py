@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.model_containers import model_of
-from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG, Record
+from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG
 from workflows.local.request import Request
 from workflows.local.store import Store
 

@@ -7,6 +7,7 @@ from functools import partial
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import Definition
 from workflows.definition.parameters import bind
+from workflows.definition.records import Record
 from workflows.local import naming, pipelines, step_results
 from workflows.local.executor import Execution, Options, Place
 from workflows.local.journal import (
@@ -20,7 +21,7 @@ from workflows.local.journal import (
 )
 from workflows.local.liveness import is_running
 from workflows.local.planner import Plan, plan
-from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
+from workflows.local.records import EXECUTION, EXECUTION_STEP
 from workflows.local.request import Request
 from workflows.local.runners.base import Runner
 from workflows.local.runners.table import RUNNERS

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import Step
+from workflows.definition.records import Record
 from workflows.local import naming, step_results
 from workflows.local.faults import Fault
 from workflows.local.functions import Function
@@ -32,7 +33,7 @@ from workflows.local.journal import (
 )
 from workflows.local.liveness import engine_of
 from workflows.local.planner import Plan
-from workflows.local.records import EXECUTION, Record
+from workflows.local.records import EXECUTION
 from workflows.local.request import Request
 from workflows.local.runners.base import Runner, Site
 from workflows.local.steps import Listener, Progress, StepWork

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable, Iterator
 
 from workflows.definition.model import JSON, Definition
+from workflows.definition.records import Record, objects_of
 from workflows.local.objects import ObjectError
-from workflows.local.records import Record
 from workflows.local.request import Request
-from workflows.local.resources import made_by_step, objects_of
+from workflows.local.resources import made_by_step
 from workflows.local.store import Store
 
 _Figure = tuple[tuple[str, str], float]  # step and name, value

@@ -21,15 +21,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from workflows.definition.errors import WorkflowError
+from workflows.definition.records import Record, last_part
 from workflows.local.callbacks import CALLBACK_ANSWER
 from workflows.local.holdings import Resource, StepHolding, holdings, list_files, run_folder
 from workflows.local.journal import SUCCEEDED
 from workflows.local.leftovers import input_copies, leftovers
 from workflows.local.liveness import is_running
-from workflows.local.records import CALLBACK, ENDPOINT_CONFIG, EXECUTION, EXECUTION_STEP, MODEL, Record
+from workflows.local.records import CALLBACK, ENDPOINT_CONFIG, EXECUTION, EXECUTION_STEP, MODEL
 from workflows.local.remaining import Remaining, remaining
 from workflows.local.removal import files_of, obstacle, size_of_last_links
-from workflows.local.resources import last_part
 from workflows.local.store import Store
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from workflows.definition.errors import WorkflowError
+from workflows.definition.records import Record, source_of
 from workflows.local import naming, stored
 from workflows.local.mentions import prefixes, written
 from workflows.local.objects import ObjectError
@@ -21,9 +22,8 @@ from workflows.local.records import (
     PROCESSING_JOB,
     TRAINING_JOB,
     TRANSFORM_JOB,
-    Record,
 )
-from workflows.local.resources import KINDS, resource_name, source_of
+from workflows.local.resources import KINDS, resource_name
 from workflows.local.store import Store
 from workflows.local.tuning.job import tuning_job_name
 

@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
+from workflows.definition.records import Record
 from workflows.local.job_kinds import KINDS, STOPPING, TRAINING, JobKind, job_folder
 from workflows.local.journal import now
 from workflows.local.liveness import is_running
-from workflows.local.records import Record
 from workflows.local.runners.jobs import FAILED, IN_PROGRESS, STOPPED
 from workflows.local.store import Store
 

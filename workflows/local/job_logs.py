@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from workflows.definition.records import last_part
 from workflows.local import naming
 from workflows.local.job_kinds import job_folder
 from workflows.local.records import (
@@ -10,7 +11,6 @@ from workflows.local.records import (
     HYPER_PARAMETER_TUNING_JOB,
     TRAINING_JOB,
 )
-from workflows.local.resources import last_part
 from workflows.local.store import Store
 from workflows.local.tuning.job import tuning_job_name
 

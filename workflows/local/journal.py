@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from workflows.definition.model import JSON, Step
+from workflows.definition.records import Record
 from workflows.local.cache import Miss
 from workflows.local.naming import new_execution_id
 from workflows.local.planner import Plan
@@ -15,7 +16,6 @@ from workflows.local.records import (
     MODEL,
     MODEL_PACKAGE,
     MODEL_PACKAGE_GROUP,
-    Record,
 )
 from workflows.local.resolver import text_of
 from workflows.local.runners.base import Result

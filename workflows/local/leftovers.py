@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from workflows.definition.records import Record
 from workflows.local.mentions import Mentions
 from workflows.local.objects import SCHEME
-from workflows.local.records import Record
 from workflows.local.remaining import Remaining
 from workflows.local.removal import files_of
 from workflows.local.store import Store

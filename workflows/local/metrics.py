@@ -25,10 +25,12 @@ class MetricPatterns:
         }
 
     def find(self, line: str) -> Iterator[tuple[str, float]]:
-        """The metrics in one line."""
+        """The metrics in one line; what a Regex finds and is no number is none."""
         for name, pattern in self._patterns.items():
-            if found := pattern.search(line):
-                yield name, float(found.groups()[-1])
+            found = pattern.search(line)
+            value = _number(found.groups()[-1]) if found else None
+            if value is not None:
+                yield name, value
 
     def series(self, log: Path) -> dict[str, list[float]]:
         """Every value of every metric in a log, in its order."""
@@ -38,6 +40,13 @@ class MetricPatterns:
                 for name, value in self.find(line):
                     found.setdefault(name, []).append(value)
         return found
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None
 
 
 def _compile(name: str, regex: str, request: Request) -> "re.Pattern[str]":

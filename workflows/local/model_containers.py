@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from workflows.definition.errors import WorkflowError
-from workflows.local.records import MODEL, Record
+from workflows.definition.records import Record
+from workflows.local.records import MODEL
 from workflows.local.request import Request
 
 

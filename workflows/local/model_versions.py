@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
+from workflows.definition.records import Record
 
 # Beside what DescribeModelPackageGroup returns: the highest number of a version that was deleted. It is
 # never given again, as whoever has the ARN would find another model there.

@@ -6,8 +6,9 @@ from functools import partial
 from workflows.definition.errors import WorkflowError, did_you_mean
 from workflows.definition.loader import load
 from workflows.definition.model import JSON, Definition
+from workflows.definition.records import Record
 from workflows.local.journal import now
-from workflows.local.records import LAST_EXECUTION, PIPELINE, PIPELINE_VERSION, Record
+from workflows.local.records import LAST_EXECUTION, PIPELINE, PIPELINE_VERSION
 from workflows.local.store import Store, Write
 from workflows.local.windows import Window
 

@@ -1,9 +1,5 @@
 """The kinds of record that this machine keeps, each as the Describe call of its kind would return it."""
 
-from workflows.definition.model import JSON
-
-Record = dict[str, JSON]
-
 PIPELINE = "pipeline"
 PIPELINE_VERSION = "pipeline-version"
 LAST_EXECUTION = "last-execution"  # no resource: which execution of a pipeline version was the last

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part
 from workflows.local.callbacks import CALLBACK_ANSWER
 from workflows.local.holdings import Resource, stored_objects
 from workflows.local.mentions import Mentions
@@ -27,9 +28,7 @@ from workflows.local.records import (
     TAGS,
     TRAINING_JOB,
     TRANSFORM_JOB,
-    Record,
 )
-from workflows.local.resources import last_part
 from workflows.local.store import Store
 
 # Kind of a resource that steps make -> the field with its name.

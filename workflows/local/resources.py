@@ -1,6 +1,6 @@
 """The jobs, models and endpoints that an execution's steps made or took over."""
 
-from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.records import (
     ENDPOINT,
     ENDPOINT_CONFIG,
@@ -10,7 +10,6 @@ from workflows.local.records import (
     PROCESSING_JOB,
     TRAINING_JOB,
     TRANSFORM_JOB,
-    Record,
 )
 from workflows.local.store import Store
 
@@ -47,27 +46,3 @@ def resource_name(step: Record, key: str) -> str | None:
     metadata = step["Metadata"]
     entry = metadata.get(key) if isinstance(metadata, dict) else None
     return str(entry["Arn"]).partition(f":{KINDS[key]}/")[2] if isinstance(entry, dict) else None
-
-
-def source_of(step: Record) -> str | None:
-    """The execution that a step's outcome was taken from: by the cache, or by selective execution."""
-    for key in ("CacheHitResult", "SelectiveExecutionResult"):
-        origin = step.get(key)
-        if isinstance(origin, dict):
-            return last_part(origin["SourcePipelineExecutionArn"])
-    return None
-
-
-def last_part(arn: JSON) -> str:
-    """The name at the end of an ARN."""
-    return str(arn).rpartition("/")[2]
-
-
-def package_name(arn: str) -> str:
-    """GROUP/VERSION in a model package's ARN."""
-    return arn.rpartition(":model-package/")[2]
-
-
-def objects_of(value: JSON) -> list[dict[str, JSON]]:
-    """The objects in a list."""
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON, Step
+from workflows.definition.records import Record
 from workflows.local.executor import Place
 from workflows.local.job_kinds import STOPPING, TRAINING, TUNING, JobKind, job_folder
 from workflows.local.journal import now
 from workflows.local.liveness import engine_of
 from workflows.local.naming import Names
-from workflows.local.records import Record
 from workflows.local.refusals import refusals
 from workflows.local.request import Request
 from workflows.local.runners.base import Runner, Site, StepFailed, Task

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-from workflows.local.records import STEP_RESULT, Record
+from workflows.definition.records import Record
+from workflows.local.records import STEP_RESULT
 from workflows.local.store import Store, Write
 
 

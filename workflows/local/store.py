@@ -12,8 +12,8 @@ from pathlib import Path
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.objects import Objects
-from workflows.local.records import Record
 from workflows.local.windows import INDEXES, Place, Window
 
 
@@ -63,6 +63,10 @@ class Store:
             # Readers in other processes then never wait for the engine, and it survives a kill.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(_SCHEMA + INDEXES)
+        # Never used: SQLite moves the log into the file, and waits for the disk, when the last connection is
+        # closed. Else that would be after each call.
+        self._kept_open = sqlite3.connect(self._file)
+        self._kept_open.execute("SELECT 1 FROM sqlite_master").fetchall()
 
     def put(self, kind: str, name: str, body: Mapping[str, JSON], *, parent: str = "") -> None:
         """Create or replace a record; `parent` is what it is listed under."""

@@ -6,13 +6,28 @@ from typing import Literal, TypeAlias
 # An expression, so that records of all kinds have it without a column of their own. What is no JSON (SQLite
 # knows no NaN, which Python writes) has no time; indexing it must not fail.
 CREATED = "CASE WHEN json_valid(body) THEN COALESCE(json_extract(body, '$.CreationTime'), '') ELSE '' END"
+# The fields that lists are filtered by; a record has at most one of them.
+STATUS_FIELDS = (
+    "TrainingJobStatus",
+    "ProcessingJobStatus",
+    "TransformJobStatus",
+    "HyperParameterTuningJobStatus",
+    "EndpointStatus",
+)
+_EXTRACTED = ", ".join(f"json_extract(body, '$.{field}')" for field in STATUS_FIELDS)
+STATUS = f"CASE WHEN json_valid(body) THEN COALESCE({_EXTRACTED}) END"
 INDEXES = f"""
+CREATE INDEX IF NOT EXISTS by_status ON records (kind, {STATUS});
 CREATE INDEX IF NOT EXISTS by_creation ON records (kind, {CREATED});
 CREATE INDEX IF NOT EXISTS by_parent_and_creation ON records (kind, parent, {CREATED});
 """
 
 # Where a record stands in an order: what it is ordered by, and its number, which no other record has.
 Place: TypeAlias = tuple[str, int]
+# Answered by indexes alone: no body is read but those that are found. The plus keeps the order's own index in
+# use, where a page is full after a few steps if many records are wanted.
+_CONTAINING = "+number IN (SELECT number FROM records WHERE kind = ? AND instr(lower(name), ?) > 0)"
+_OF_STATUS = f"+number IN (SELECT number FROM records WHERE kind = ? AND {STATUS} = ?)"  # noqa: S608 - no value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +41,8 @@ class Window:
     descending: bool = False
     after: str | None = None  # CreationTime; both bounds are outside
     before: str | None = None
+    containing: str | None = None  # in small letters, somewhere in the name
+    status: str | None = None
     beyond: Place | None = None  # behind this one, in the order; it need not exist any more
 
     def select(self) -> tuple[str, list[str | int]]:
@@ -37,6 +54,8 @@ class Window:
             ("parent = ?", None if self.parent is None else (self.parent,)),
             (f"{CREATED} > ?", None if self.after is None else (self.after,)),
             (f"{CREATED} < ?", None if self.before is None else (self.before,)),
+            (_CONTAINING, None if self.containing is None else (self.kind, self.containing)),
+            (_OF_STATUS, None if self.status is None else (self.kind, self.status)),
             (f"({key}, number) {comparison} (?, ?)", self.beyond),
         ]
         wanted = [(text, values) for text, values in conditions if values is not None]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.local.store import Store
 from workflows.local.windows import Place, Window
 from workflows.server.errors import validation

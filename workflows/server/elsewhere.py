@@ -4,18 +4,20 @@ moto is a model of AWS's control planes for tests. It is good enough for a clien
 role or the repository that it has made before it comes to what is real here.
 """
 
+import json
 import logging
 import re
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from workflows.server.errors import AwsError
-from workflows.server.sts import error_document
+from workflows.server.sts import ROLE, error_document
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -32,6 +34,8 @@ _SCOPE = re.compile(r"^AWS4-HMAC-SHA256 (Credential=[^/,\s]+/\d{8}/)[^/,\s]+(/[^
 # Paths at which moto lets itself be reset and inspected, and poses as the metadata service of EC2.
 _MOTOS_OWN = ("/moto-api", "/latest/", "/favicon.ico")
 _HEADER_OF_ACCOUNT = "x-moto-account-id"
+# Roles are names here. moto would fail; a client that may not ask goes on without the answer.
+_NOT_EVALUATED = ("SimulatePrincipalPolicy", "SimulateCustomPolicy")
 _HOP_BY_HOP = ("content-length", "transfer-encoding", "connection", "server", "date")
 
 
@@ -59,17 +63,21 @@ class Elsewhere:
             return _error(
                 request, "MissingAuthenticationToken", "Request is missing Authentication Token", 403
             )
-        if request.url.path.startswith(_MOTOS_OWN):
-            return _error(
-                request, "AccessDenied", f"{request.url.path} is not available on this machine", 403
-            )
-        _LOG.info("%s %s: %s: answered by moto, nothing behind it", request.method, request.url.path, service)
+        path = request.scope["path"]
+        if path.startswith(_MOTOS_OWN):
+            return _error(request, "AccessDenied", f"{path} is not available on this machine", 403)
         try:
             body = await _body(request)
         except _TooLarge:
             return _error(
                 request, "RequestEntityTooLarge", f"The body is larger than {_LIMIT_BYTES} bytes", 413
             )
+        action = _action(body) if service == "iam" else ""
+        if action in _NOT_EVALUATED:
+            return _error(
+                request, "AccessDenied", f"iam: {action}: policies are not evaluated on this machine", 403
+            )
+        _LOG.info("%s %s: %s: answered by moto, nothing behind it", request.method, path, service)
         return await run_in_threadpool(self._call, service, request, body)
 
     def _call(self, service: str, request: Request, body: bytes) -> Response:
@@ -77,9 +85,9 @@ class Elsewhere:
 
         builder = EnvironBuilder(
             method=request.method,
-            path=request.url.path,
-            query_string=request.url.query,
-            base_url=f"http://{request.url.netloc}",
+            path=request.scope["path"],
+            query_string=request.scope["query_string"].decode("latin-1"),
+            base_url=_base_url(request),
             headers=self._headers(service, request),
             data=body,
         )
@@ -112,6 +120,7 @@ class Elsewhere:
         with self._lock:
             if self._app is None:
                 self._app = _moto()
+                _add_role_of_callers(self._account)
                 _LOG.warning("moto answers for what is not here; all it knows is lost when this server ends")
             return self._app
 
@@ -121,11 +130,43 @@ def is_ours(service: str) -> bool:
     return any(service == name or service.startswith((f"{name}-", f"{name}.")) for name in _OURS)
 
 
+def _base_url(request: Request) -> str:
+    try:
+        return f"http://{request.url.netloc}"
+    except ValueError:
+        return "http://localhost"  # what the header Host has is no address
+
+
 def _moto() -> "WSGIApplication":
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
     return application
+
+
+def _add_role_of_callers(account: str) -> None:
+    """The role that GetCallerIdentity names: clients look it up before they let a service take it."""
+    from moto.iam.models import iam_backends
+
+    roles = iam_backends[account]["aws"]
+    if any(role.name == ROLE for role in roles.roles.values()):
+        return
+    services = [f"{name}.amazonaws.com" for name in ("sagemaker", "events", "scheduler")]
+    statement = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+    roles.create_role(
+        role_name=ROLE,
+        assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        path="/",
+        permissions_boundary=None,
+        description="Whoever calls this machine",
+        tags=[],
+        max_session_duration=None,
+    )
+
+
+def _action(body: bytes) -> str:
+    """Which operation a request of the query protocol is for."""
+    return parse_qs(body.decode(errors="replace")).get("Action", [""])[0]
 
 
 async def _body(request: Request) -> bytes:

@@ -1,10 +1,11 @@
 """AWS's JSON protocol: POST /, the operation in X-Amz-Target, one JSON object in and one out."""
 
-import json
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
-from botocore.model import OperationModel
+from botocore.model import OperationModel, ServiceModel
 
+from workflows.server.documents import read_document
 from workflows.server.errors import AwsError
 from workflows.server.machine import Machine
 from workflows.server.shapes import Input, Output, read_input, service_model, write_output
@@ -17,9 +18,12 @@ class JsonService:
 
     def __init__(self, name: str, operations: Mapping[str, Operation]) -> None:
         """`name` is botocore's; `operations` those that exist here."""
-        self._model = service_model(name)
-        self.name, self.prefix = name, str(self._model.metadata["targetPrefix"])
-        self._operations = operations
+        self.name, self._operations = name, operations
+
+    @property
+    def prefix(self) -> str:
+        """What X-Amz-Target begins with."""
+        return str(self._model.metadata["targetPrefix"])
 
     def handles(self, target: str) -> bool:
         """Whether a target's operation exists here."""
@@ -33,12 +37,13 @@ class JsonService:
             AwsError: the error that AWS would answer.
         """
         operation = self._operation(target.partition(".")[2])
-        try:
-            document = json.loads(body or b"{}")
-        except (ValueError, RecursionError):
-            raise AwsError("SerializationException", "The request body is not JSON") from None
-        given = read_input(operation.input_shape, document)
+        given = read_input(operation.input_shape, read_document(body))
         return dict(write_output(operation.output_shape, self._operations[operation.name](machine, given)))
+
+    @cached_property
+    def _model(self) -> ServiceModel:
+        # Read when it is needed: a command asks one service or two.
+        return service_model(self.name)
 
     def _operation(self, name: str) -> OperationModel:
         if name in self._operations:

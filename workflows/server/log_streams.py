@@ -11,8 +11,9 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local import job_logs
-from workflows.local.records import ENDPOINT, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, Record
+from workflows.local.records import ENDPOINT, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB
 from workflows.local.request import Request
 from workflows.local.store import Store
 

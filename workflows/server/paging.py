@@ -35,9 +35,12 @@ def _start(token: JSON) -> int:
     if token is None:
         return 0
     try:
-        return int(base64.urlsafe_b64decode(str(token).encode()))
+        start = int(base64.urlsafe_b64decode(str(token).encode()))
     except ValueError:
-        raise validation("The provided NextToken is invalid") from None
+        start = -1
+    if start < 0:
+        raise validation("The provided NextToken is invalid")
+    return start
 
 
 def chosen(

@@ -61,7 +61,7 @@ class Runtime:
 
     async def answer(self, request: Request) -> Response:
         """POST /endpoints/NAME/invocations and its like."""
-        found = _PATH.fullmatch(request.url.path)
+        found = _PATH.fullmatch(request.scope["path"])
         endpoint, operation = found.groups() if found else ("", "")
         try:
             if operation == "invocations":

@@ -4,7 +4,9 @@ Inside this package timestamps are ISO 8601 strings, as in the records; on the w
 seconds since 1970.
 """
 
+import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -13,13 +15,15 @@ from typing import TypeAlias
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
+from workflows.aws.service_models import loader
 from workflows.definition.model import JSON
-from workflows.server.errors import validation
+from workflows.server.errors import AwsError, validation
 
 Input: TypeAlias = "Mapping[str, JSON]"
 Output: TypeAlias = "Mapping[str, JSON]"
 
-_NUMBERS = ("integer", "long", "float", "double")
+# Numbers are below this, and not below its negative.
+_LIMITS = {"integer": 2**31, "long": 2**63, "float": 2.0**128, "double": sys.float_info.max}
 _PYTHON: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "blob": (str,),
@@ -38,7 +42,8 @@ _PYTHON: Mapping[str, tuple[type, ...]] = {
 @cache
 def service_model(name: str) -> ServiceModel:
     """The description of a service that botocore brings along."""
-    return ServiceModel(Loader().load_service_model(name, "service-2"), name)
+    reader = Loader() if name == "s3" else loader()  # clients change that of S3
+    return ServiceModel(reader.load_service_model(name, "service-2"), name)
 
 
 def read_input(shape: StructureShape | None, document: JSON) -> dict[str, JSON]:
@@ -49,7 +54,7 @@ def read_input(shape: StructureShape | None, document: JSON) -> dict[str, JSON]:
     """
     body = document if document is not None else {}
     if not isinstance(body, dict):
-        raise validation("The request body is not an object")
+        raise AwsError("SerializationException", "The request body is not an object")
     if shape is None:
         return {}
     faults = list(_faults(shape, body, ""))
@@ -70,8 +75,7 @@ def write_output(shape: StructureShape | None, record: Output) -> dict[str, JSON
 
 def _faults(shape: Shape, value: JSON, at: str) -> Iterator[str]:
     """What is wrong with a value, and with everything in it."""
-    is_boolean = isinstance(value, bool) and shape.type_name in _NUMBERS
-    if is_boolean or not isinstance(value, _PYTHON[shape.type_name]):
+    if not _is_of_type(shape.type_name, value):
         yield f"Value at '{at}' failed to satisfy constraint: Member must be of type {shape.type_name}"
         return
     yield from _broken_constraints(shape, value, at)
@@ -80,6 +84,26 @@ def _faults(shape: Shape, value: JSON, at: str) -> Iterator[str]:
             yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
         else:
             yield from _faults(inner, item, place)
+
+
+def _is_of_type(name: str, value: JSON) -> bool:
+    if not isinstance(value, _PYTHON[name]) or (isinstance(value, bool) and name != "boolean"):
+        return False
+    if name == "timestamp":
+        return _moment(value) is not None
+    limit = _LIMITS.get(name)
+    return limit is None or not isinstance(value, (int, float)) or -limit <= value < limit
+
+
+def _moment(value: JSON) -> datetime | None:
+    """A time in a request, in seconds since 1970 or as ISO 8601 has it; None if no calendar has it."""
+    try:
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value)
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        return datetime.fromtimestamp(value, UTC) if isinstance(value, (int, float)) else None
+    except (ValueError, OverflowError, OSError):  # the last is the C library's
+        return None
 
 
 def _parts(shape: Shape, value: JSON, at: str) -> Iterator[tuple[Shape, JSON, str]]:
@@ -103,8 +127,9 @@ def _broken_constraints(shape: Shape, value: JSON, at: str) -> Iterator[str]:
     choices = shape.metadata.get("enum")
     if choices and value not in choices:
         yield f"{start} satisfy enum value set: [{', '.join(choices)}]"
-    pattern = shape.metadata.get("pattern")
-    if pattern and isinstance(value, str) and not _matches(pattern, value):
+    pattern, longest = shape.metadata.get("pattern"), shape.metadata.get("max", math.inf)
+    # Not of what is too long anyway: it could take long, too.
+    if pattern and isinstance(value, str) and len(value) <= longest and not _matches(pattern, value):
         yield f"{start} satisfy regular expression pattern: {pattern}"
     sized = isinstance(value, (str, list, dict))
     size = len(value) if isinstance(value, (str, list, dict)) else value
@@ -117,8 +142,15 @@ def _broken_constraints(shape: Shape, value: JSON, at: str) -> Iterator[str]:
             yield f"{start} {what} {limit}"
 
 
+# Patterns that Python would try in more ways than there are atoms, and what says the same.
+_THE_SAME = {
+    r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$": r"\t*[\x20-\x7E][\t\x20-\x7E]*",
+}
+
+
 @cache
 def _compiled(pattern: str) -> "re.Pattern[str] | None":
+    pattern = _THE_SAME.get(pattern, pattern)
     try:
         return re.compile(pattern.replace("\\p{L}", r"\w").replace("\\p{Z}", r"\s").replace("\\p{N}", r"\d"))
     except re.error:
@@ -144,9 +176,8 @@ def _read(shape: Shape, value: JSON) -> JSON:
         return [_read(shape.member, item) for item in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
         return {name: _read(shape.value, item) for name, item in value.items()}
-    if shape.type_name == "timestamp" and isinstance(value, (int, float)):
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value
+    moment = _moment(value) if shape.type_name == "timestamp" else None
+    return value if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _write(shape: Shape, value: JSON) -> JSON:

@@ -20,7 +20,7 @@ from workflows.server.machine import Machine
 from workflows.server.shapes import Input, Output, read_input, service_model
 
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
-_ROLE, _SESSION = "workflows", "local"
+ROLE, _SESSION = "workflows", "local"
 _KEY_BYTES, _SECRET_BYTES, _TOKEN_BYTES = 8, 30, 120
 _ROLE_SESSION_S, _OWN_SESSION_S = 3600, 43200
 _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -66,7 +66,7 @@ def get_caller_identity(machine: Machine, _given: Input) -> Output:
     return {
         "UserId": f"AROA{'WORKFLOWS'.ljust(17, '0')}:{_SESSION}",
         "Account": machine.names.account,
-        "Arn": f"arn:aws:sts::{machine.names.account}:assumed-role/{_ROLE}/{_SESSION}",
+        "Arn": f"arn:aws:sts::{machine.names.account}:assumed-role/{ROLE}/{_SESSION}",
     }
 
 

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.faults import Fault
 from workflows.local.functions import Function
 from workflows.local.images import ImageTable, StandIn
 from workflows.local.objects import Objects
-from workflows.local.records import Record
 from workflows.local.request import Request
 
 

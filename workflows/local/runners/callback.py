@@ -7,8 +7,9 @@ somebody to answer: its message says Stopping, and it ends.
 from itertools import count
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local import callbacks, output_parameters
-from workflows.local.records import CALLBACK, Record
+from workflows.local.records import CALLBACK
 from workflows.local.runners.base import Result, Site, StepFailed, Task
 
 _LOOK_EVERY_S = 0.2

@@ -4,11 +4,12 @@ import hashlib
 import json
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.images import StandIn
 from workflows.local.model_containers import model_of
 from workflows.local.model_resources import endpoint_refusals
 from workflows.local.model_server import ModelServer, ModelServerError
-from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG, Record
+from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG
 from workflows.local.request import Request
 from workflows.local.runners.base import Result, Site, StepFailed, Task
 from workflows.local.stopping import ended_by

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+from workflows.definition.records import Record
 from workflows.local.model_containers import model_of
 from workflows.local.model_resources import endpoint_config_refusals, model_refusals, package_refusals
 from workflows.local.model_versions import next_version
-from workflows.local.records import ENDPOINT_CONFIG, MODEL, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Record
+from workflows.local.records import ENDPOINT_CONFIG, MODEL, MODEL_PACKAGE, MODEL_PACKAGE_GROUP
 from workflows.local.runners.base import Result, Site, StepFailed, Task
 
 

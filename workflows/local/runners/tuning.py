@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 
 from workflows.definition.errors import WorkflowError
+from workflows.definition.records import Record
 from workflows.local.faults import Fault
-from workflows.local.records import HYPER_PARAMETER_TUNING_JOB, TRAINING_JOB, Record
+from workflows.local.records import HYPER_PARAMETER_TUNING_JOB, TRAINING_JOB
 from workflows.local.request import Request, RequestError
 from workflows.local.runners import training_job
 from workflows.local.runners.base import Result, Site, StepFailed, Task

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.local.request import Request
 from workflows.local.tuning.outcome import COMPLETED, FAILED, STOPPED, Trial, not_improving, ranked
 

@@ -4,15 +4,14 @@ Deliveries are records until they are made, so that none is lost where the serve
 was being made then is made again, as on EventBridge, which delivers at least once.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
-from workflows.local.resources import objects_of
+from workflows.definition.records import Record, objects_of
 from workflows.local.store import Store, Write
+from workflows.server.documents import parse_json
 from workflows.server.errors import AwsError
 from workflows.server.events.patterns import Pattern, matches, read_pattern
 from workflows.server.events.records import DELIVERY, DISABLED, RULE
@@ -43,8 +42,8 @@ def test_event_pattern(_machine: Machine, given: Input) -> Output:
     """TestEventPattern."""
     pattern = read_pattern(str(given["EventPattern"]))
     try:
-        event = json.loads(str(given["Event"]))
-    except (ValueError, RecursionError):
+        event = parse_json(str(given["Event"]))
+    except ValueError:
         event = None
     if not isinstance(event, dict):
         raise AwsError("ValidationException", "Parameter Event is not valid. Reason: it is no JSON object")
@@ -127,7 +126,7 @@ def _event(machine: Machine, entry: Record) -> dict[str, JSON]:
         account=machine.names.account,
         region=machine.names.region,
         resources=[str(item) for item in resources] if isinstance(resources, list) else [],
-        detail=json.loads(str(entry["Detail"])),
+        detail=parse_json(str(entry["Detail"])),
         time=str(entry.get("Time") or datetime.now(UTC).isoformat()),
     )
 
@@ -140,10 +139,10 @@ def _fault(machine: Machine, entry: Record) -> tuple[str, str] | None:
         return "NotAuthorizedForSourceException", "Not authorized for the source."
     try:
         check_bus(machine, entry)
-        if isinstance(json.loads(str(entry["Detail"])), dict):
+        if isinstance(parse_json(str(entry["Detail"])), dict):
             return None
     except AwsError as error:
         return error.code, error.message
-    except (ValueError, RecursionError):
+    except ValueError:
         pass
     return "MalformedDetail", "Detail is malformed."

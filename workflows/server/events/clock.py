@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.local.store import Store
 
 _KIND, _NAME = "clock", "rehearsal"

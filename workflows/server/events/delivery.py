@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
-from workflows.local.records import Record
-from workflows.local.resources import objects_of
+from workflows.definition.records import Record, objects_of
+from workflows.server.documents import parse_json
 from workflows.server.errors import AwsError
 from workflows.server.events import json_paths
 from workflows.server.events.bus import Event
@@ -97,10 +97,9 @@ def _transformed(transformer: Record, event: Event) -> JSON:
 
 def _json(text: str) -> JSON:
     try:
-        made: JSON = json.loads(text)
+        return parse_json(text)
     except ValueError:
         raise json_paths.NoSuchValue(f"the target's input is no JSON: {text}") from None
-    return made
 
 
 def _object(value: JSON) -> Record:

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.naming import Names
-from workflows.local.records import Record
 from workflows.local.store import Store
 from workflows.server.events.bus import deliveries_to_all, delivery, new_event
 from workflows.server.events.clock import Clock

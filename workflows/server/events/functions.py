@@ -9,11 +9,11 @@ from tempfile import mkdtemp
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.executor import Place
 from workflows.local.functions import function_name
 from workflows.local.journal import now
 from workflows.local.naming import Names
-from workflows.local.records import Record
 from workflows.local.request import Request
 from workflows.local.runners import lambda_function
 from workflows.local.runners.base import Site, StepFailed, Task

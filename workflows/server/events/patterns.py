@@ -3,7 +3,6 @@
 Source: EventBridge User Guide, "Amazon EventBridge event patterns" and "Comparison operators".
 """
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from ipaddress import ip_address, ip_network
 from itertools import pairwise
 
 from workflows.definition.model import JSON
+from workflows.server.documents import parse_json
 from workflows.server.errors import AwsError
 
 Pattern = Mapping[str, JSON]
@@ -36,8 +36,8 @@ def read_pattern(text: str) -> Pattern:
         AwsError: InvalidEventPatternException with the reason.
     """
     try:
-        pattern = json.loads(text)
-    except (ValueError, RecursionError):
+        pattern = parse_json(text)
+    except ValueError:
         raise _invalid("it is not JSON") from None
     if not isinstance(pattern, dict) or not pattern:
         raise _invalid("it must be an object that is not empty")
@@ -119,18 +119,40 @@ def _text_matches(operator: str, operand: JSON, value: str) -> bool:
     if operator == "suffix":
         return value.endswith(text)
     if operator == "wildcard":
-        return _wildcard(text).fullmatch(value) is not None
+        return _fits(_literals(text), value)
     return value.lower() == text.lower()
 
 
 @cache
-def _wildcard(text: str) -> "re.Pattern[str]":
-    """`*` stands for any characters, a backslash before it or another for itself."""
-    parts = re.findall(r"\\[*\\]|\*|[^*\\]+|\\", text)
-    return re.compile(
-        "".join(".*" if part == "*" else re.escape(part[-1] if part[0] == "\\" else part) for part in parts),
-        re.DOTALL,
-    )
+def _literals(text: str) -> tuple[str, ...]:
+    """What stands before, between and behind the stars; a backslash makes one a character like others."""
+    literals = [""]
+    for part in re.findall(r"\\[*\\]|\*|[^*\\]+|\\", text):
+        if part == "*":
+            literals.append("")
+        else:
+            literals[-1] += part[-1] if part[0] == "\\" else part
+    return tuple(literals)
+
+
+def _fits(literals: Sequence[str], value: str) -> bool:
+    """Whether a value consists of these texts with anything in between.
+
+    Each where it comes first: a regular expression would try every other place, too, star by star.
+    """
+    first, *others = literals
+    if not others:
+        return value == first
+    *between, last = others
+    place, end = len(first), len(value) - len(last)
+    if end < place or not value.startswith(first) or not value.endswith(last):
+        return False
+    for text in between:
+        found = value.find(text, place, end)
+        if found < 0:
+            return False
+        place = found + len(text)
+    return True
 
 
 def _same(wanted: JSON, value: JSON) -> bool:

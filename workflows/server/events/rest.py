@@ -1,13 +1,14 @@
 """AWS's REST-JSON protocol: method and path say the operation; path, query and a JSON body hold its input."""
 
-import json
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from urllib.parse import unquote
 
 from botocore.model import OperationModel, Shape
 
 from workflows.definition.model import JSON
+from workflows.server.documents import read_document
 from workflows.server.errors import AwsError, validation
 from workflows.server.json_protocol import Operation
 from workflows.server.machine import Machine
@@ -21,10 +22,13 @@ class RestService:
 
     def __init__(self, name: str, operations: Mapping[str, Operation]) -> None:
         """`name` is botocore's; `operations` those that exist here."""
-        model = service_model(name)
         self.name, self._operations = name, operations
+
+    @cached_property
+    def _routes(self) -> list[tuple[str, re.Pattern[str], OperationModel]]:
+        model = service_model(self.name)
         models = [model.operation_model(each) for each in model.operation_names]
-        self._routes = [(each.http["method"], _path(each), each) for each in models]
+        return [(each.http["method"], _path(each), each) for each in models]
 
     def call(
         self, machine: Machine, method: str, path: str, query: Mapping[str, str], body: bytes
@@ -64,10 +68,7 @@ def _path(operation: OperationModel) -> "re.Pattern[str]":
 
 
 def _document(operation: OperationModel, outside: Mapping[str, str], body: bytes) -> dict[str, JSON]:
-    try:
-        document = json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        raise AwsError("SerializationException", "The request body is not JSON") from None
+    document = read_document(body)
     if not isinstance(document, dict):
         raise AwsError("SerializationException", "The request body is not an object")
     members: Mapping[str, Shape] = operation.input_shape.members if operation.input_shape else {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.local.store import Store
 from workflows.server.errors import AwsError, validation
 from workflows.server.events.clock import Clock

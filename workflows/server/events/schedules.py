@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.server.errors import AwsError, validation
 from workflows.server.events.clock import Clock
 from workflows.server.events.expressions import Expression, ExpressionError, parse

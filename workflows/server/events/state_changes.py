@@ -13,6 +13,7 @@ from datetime import datetime
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.naming import Names
 from workflows.local.records import (
     ENDPOINT,
@@ -21,7 +22,6 @@ from workflows.local.records import (
     PROCESSING_JOB,
     TRAINING_JOB,
     TRANSFORM_JOB,
-    Record,
 )
 from workflows.server.events.bus import new_event
 from workflows.server.shapes import service_model

@@ -1,11 +1,10 @@
 """The targets of rules."""
 
-import json
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
-from workflows.local.resources import objects_of
+from workflows.definition.records import Record, objects_of
+from workflows.server.documents import parse_json
 from workflows.server.errors import AwsError, validation
 from workflows.server.events.rules import TARGETS, change_rule, check_bus, find_rule
 from workflows.server.json_protocol import Operation
@@ -87,8 +86,8 @@ def _check(target: Record) -> None:
 def check_json(text: str, arn: str) -> None:
     """Refuse an Input that is not JSON."""
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        parse_json(text)
+    except ValueError:
         raise validation(f"JSON syntax error in input for target {arn}.") from None
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local.naming import Names
-from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
+from workflows.local.records import EXECUTION, EXECUTION_STEP
 from workflows.local.store import Store, Write
 from workflows.server.events.bus import publish
 from workflows.server.events.records import SEEN, timestamp

@@ -69,11 +69,11 @@ class S3:
         """Answer one request."""
         body = _Body(scope, receive)
         request = Request(scope, body.receive)
-        ids = {"x-amz-request-id": secrets.token_hex(8).upper(), "x-amz-id-2": secrets.token_urlsafe(42)}
+        ids = new_ids()
         try:
             response = await self._answer(request)
         except AwsError as error:
-            response = _error(error, scope["path"], ids)
+            response = error_answer(error, scope["path"], ids)
             await body.drain()
         response.headers.update(ids)
         if body.is_left:
@@ -179,7 +179,13 @@ def _of_the_disk(error: OSError) -> AwsError:
     return s3_error("InternalError", f"The disk of this machine: {error.strerror}")
 
 
-def _error(error: AwsError, place: str, ids: dict[str, str]) -> Response:
+def new_ids() -> dict[str, str]:
+    """The headers that tell one answer from every other."""
+    return {"x-amz-request-id": secrets.token_hex(8).upper(), "x-amz-id-2": secrets.token_urlsafe(42)}
+
+
+def error_answer(error: AwsError, place: str, ids: dict[str, str]) -> Response:
+    """An error as the document that S3 makes of it; `place` is the path of the request."""
     content = {
         "Code": error.code,
         "Message": error.message,

@@ -60,6 +60,10 @@ class Database:
         with self.connection() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.executescript(_SCHEMA)
+        # Never used: SQLite moves the log into the file, and waits for the disk, when the last connection is
+        # closed. Else that would be after each call.
+        self._kept_open = sqlite3.connect(file)
+        self._kept_open.execute("SELECT 1 FROM sqlite_master").fetchall()
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:

@@ -7,7 +7,7 @@ to one of them.
 from collections.abc import Iterable
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.server.errors import not_found, validation
 
 _MEMBER = "VersionAliases"  # alias -> version

@@ -6,7 +6,7 @@ A mapping fills the object that is there, a list of one mapping each object of t
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
-from workflows.local.records import Record
+from workflows.definition.records import Record
 
 _CHANNEL: JSON = {
     "CompressionType": "None",

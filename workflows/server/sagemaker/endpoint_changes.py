@@ -14,13 +14,14 @@ from uuid import uuid4
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local import deployments
 from workflows.local.deployments import IN_SERVICE
 from workflows.local.job_logs import log_of
 from workflows.local.journal import now
 from workflows.local.liveness import StillRunning, engine_of, is_running
 from workflows.local.model_server import NotReady
-from workflows.local.records import ENDPOINT, TAGS, Record
+from workflows.local.records import ENDPOINT, TAGS
 from workflows.server.machine import Machine
 
 CREATING, UPDATING, FAILED, DELETING = "Creating", "Updating", "Failed", "Deleting"
@@ -112,7 +113,12 @@ def _deploy(
     name = str(wanted["EndpointName"])
 
     def take_over() -> None:
-        fields: Record = {**deployed, "EndpointStatus": IN_SERVICE, "LastModifiedTime": now()}
+        fields: Record = {
+            **deployed,
+            "EndpointStatus": IN_SERVICE,
+            "LastModifiedTime": now(),
+            "PendingDeploymentSummary": None,
+        }
         machine.store.change(ENDPOINT, name, lambda known: {**known, **fields})
 
     try:
@@ -146,5 +152,6 @@ def _end_badly(machine: Machine, name: str, status: str, reason: str) -> None:
         "EndpointStatus": status,
         "FailureReason": reason[:_REASON_LIMIT],
         "LastModifiedTime": now(),
+        "PendingDeploymentSummary": None,
     }
     machine.store.change(ENDPOINT, name, lambda known: {**known, **ended})

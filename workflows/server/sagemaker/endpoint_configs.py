@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, objects_of
 from workflows.local.journal import now
 from workflows.local.model_resources import endpoint_config_refusals
-from workflows.local.records import ENDPOINT_CONFIG, MODEL, TAGS, Record
-from workflows.local.resources import objects_of
+from workflows.local.records import ENDPOINT_CONFIG, MODEL, TAGS
 from workflows.local.store import Write
 from workflows.server.errors import AwsError, validation
 from workflows.server.json_protocol import Operation

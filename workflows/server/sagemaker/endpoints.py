@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, objects_of
 from workflows.local import deployments
 from workflows.local.deployments import IN_SERVICE
 from workflows.local.hosting import served
 from workflows.local.journal import now
 from workflows.local.model_resources import endpoint_refusals
-from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG, Record
+from workflows.local.records import ENDPOINT, ENDPOINT_CONFIG
 from workflows.local.request import Request
-from workflows.local.resources import objects_of
 from workflows.local.store import Write
 from workflows.server.errors import AwsError, validation
 from workflows.server.json_protocol import Operation
@@ -63,7 +63,14 @@ def update_endpoint(machine: Machine, given: Input) -> Output:
                 f'Cannot update endpoint "{record["EndpointArn"]}" in status {FAILED}; delete it.'
             )
         record.pop("FailureReason", None)
-        return {**record, "EndpointStatus": UPDATING, "LastModifiedTime": now()}
+        time = now()
+        pending: Record = {"EndpointConfigName": deployed["EndpointConfigName"], "StartTime": time}
+        return {
+            **record,
+            "EndpointStatus": UPDATING,
+            "LastModifiedTime": time,
+            "PendingDeploymentSummary": pending,
+        }
 
     record = machine.store.change(ENDPOINT, name, begin)
     if record is None:

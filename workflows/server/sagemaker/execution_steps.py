@@ -5,13 +5,14 @@ from functools import partial
 from itertools import count, takewhile
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record
 from workflows.local import callbacks
 from workflows.local.callbacks import AnsweredAlready, CallbackError
 from workflows.local.job_kinds import KINDS, TUNING, JobKind
 from workflows.local.journal import EXECUTING, now
 from workflows.local.naming import job_name
 from workflows.local.output_parameters import OutputError
-from workflows.local.records import CALLBACK, EXECUTION_STEP, Record
+from workflows.local.records import CALLBACK, EXECUTION_STEP
 from workflows.local.request import Request
 from workflows.local.resources import KINDS as METADATA_KINDS
 from workflows.local.store import Store

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, objects_of
 from workflows.local.journal import now
 from workflows.local.pipelines import version_of
-from workflows.local.records import EXECUTION, Record
-from workflows.local.resources import objects_of
+from workflows.local.records import EXECUTION
 from workflows.server.cursors import walk, window_of
 from workflows.server.errors import not_found
 from workflows.server.json_protocol import Operation

@@ -1,6 +1,6 @@
 """Who has made or changed a resource."""
 
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.server.machine import Machine
 from workflows.server.sts import get_caller_identity
 

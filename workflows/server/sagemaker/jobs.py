@@ -7,12 +7,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from workflows.definition.model import JSON
+from workflows.definition.records import last_part
 from workflows.local.job_control import ACTIVE, request_stop
 from workflows.local.job_kinds import JobKind, job_folder
 from workflows.local.liveness import StillRunning, engine_of
 from workflows.local.records import TAGS
 from workflows.local.removal import Remover
-from workflows.local.resources import last_part
 from workflows.local.standalone import StandaloneJob, reasons_against
 from workflows.server.errors import AwsError, in_use, validation
 from workflows.server.machine import Machine

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workflows.local.records import Record
+from workflows.definition.records import Record
 from workflows.local.store import Store
-from workflows.local.windows import Window
+from workflows.local.windows import STATUS_FIELDS, Window
 from workflows.server.cursors import walk
 from workflows.server.paging import DEFAULT_PAGE, page
 from workflows.server.shapes import Input
@@ -19,6 +19,7 @@ class Listing:
 
     kind: str  # of the records
     name: str  # field that NameContains looks into
+    is_key: bool = True  # whether that is the name of the record itself
     status: str = ""  # field that StatusEquals and SortBy Status mean
     sort_by: str = _CREATION  # where the request says nothing
     order: str = "Descending"
@@ -48,6 +49,7 @@ class Listing:
 
         sort_by = given.get("SortBy", self.sort_by)
         descending = given.get("SortOrder", self.order) == "Descending"
+        part = _text(given, "NameContains")
         if sort_by in (_CREATION, _NAME):
             window = Window(
                 kind=self.kind,
@@ -58,6 +60,8 @@ class Listing:
                 descending=descending,
                 after=_text(given, "CreationTimeAfter"),
                 before=_text(given, "CreationTimeBefore"),
+                containing=part.lower() if part and self.is_key else None,
+                status=_text(given, "StatusEquals") if self.status in STATUS_FIELDS else None,
             )
             return walk(store, window, given, wanted=belongs)
         records = [record for record in store.all(self.kind, parent=parent) if belongs(record)]

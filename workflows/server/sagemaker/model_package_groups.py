@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part
 from workflows.local.journal import now
-from workflows.local.records import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, TAGS, Record
-from workflows.local.resources import last_part
+from workflows.local.records import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, TAGS
 from workflows.local.store import Write
 from workflows.server.errors import AwsError, validation
 from workflows.server.json_protocol import Operation

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part, objects_of, package_name
 from workflows.local.journal import now
 from workflows.local.model_resources import package_refusals
 from workflows.local.model_versions import next_version, with_deleted
-from workflows.local.records import CLIENT_REQUEST, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, TAGS, Record
-from workflows.local.resources import last_part, objects_of, package_name
+from workflows.local.records import CLIENT_REQUEST, MODEL_PACKAGE, MODEL_PACKAGE_GROUP, TAGS
 from workflows.local.store import Write
 from workflows.server.errors import AwsError, validation
 from workflows.server.json_protocol import Operation
@@ -18,7 +18,7 @@ from workflows.server.sagemaker.model_package_groups import find_group, refuse_d
 from workflows.server.shapes import Input, Output
 
 _MOST_PROPERTIES = 50
-_LISTING = Listing(kind=MODEL_PACKAGE, name="ModelPackageGroupName", order="Ascending")
+_LISTING = Listing(kind=MODEL_PACKAGE, name="ModelPackageGroupName", is_key=False, order="Ascending")
 # What UpdateModelPackage replaces.
 _REPLACED = (
     "ApprovalDescription",

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, objects_of, package_name
 from workflows.local.journal import now
 from workflows.local.model_resources import model_refusals
-from workflows.local.records import MODEL, MODEL_PACKAGE, TAGS, Record
-from workflows.local.resources import objects_of, package_name
+from workflows.local.records import MODEL, MODEL_PACKAGE, TAGS
 from workflows.local.runners.base import no_stand_in
 from workflows.local.store import Write
 from workflows.server.errors import AwsError, validation

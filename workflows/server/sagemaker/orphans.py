@@ -3,10 +3,10 @@
 import time
 
 from workflows.definition.errors import WorkflowError
+from workflows.definition.records import Record, last_part
 from workflows.local.job_control import request_stop
 from workflows.local.journal import EXECUTING, STOPPED, STOPPING, now
-from workflows.local.records import EXECUTION, EXECUTION_STEP, Record
-from workflows.local.resources import last_part
+from workflows.local.records import EXECUTION, EXECUTION_STEP
 from workflows.local.store import Store
 from workflows.server.execution_log import ExecutionLog
 from workflows.server.machine import Machine

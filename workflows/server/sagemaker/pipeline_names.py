@@ -2,8 +2,9 @@
 
 import re
 
+from workflows.definition.records import Record
 from workflows.local.pipelines import latest_version, version_of
-from workflows.local.records import EXECUTION, PIPELINE, PIPELINE_VERSION, Record
+from workflows.local.records import EXECUTION, PIPELINE, PIPELINE_VERSION
 from workflows.server.errors import not_found, validation
 from workflows.server.machine import Machine
 from workflows.server.sagemaker.aliases import aliased_version

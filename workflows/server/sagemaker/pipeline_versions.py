@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part
 from workflows.local import pipelines
 from workflows.local.pipelines import version_of
-from workflows.local.records import EXECUTION, LAST_EXECUTION, PIPELINE, PIPELINE_VERSION, Record
+from workflows.local.records import EXECUTION, LAST_EXECUTION, PIPELINE, PIPELINE_VERSION
 from workflows.local.request import Request
-from workflows.local.resources import last_part
 from workflows.local.store import Store
 from workflows.server.cursors import walk, window_of
 from workflows.server.errors import not_found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part
 from workflows.local import pipelines
 from workflows.local.journal import EXECUTING, STOPPING
 from workflows.local.pipelines import UnknownPipeline
@@ -14,10 +15,8 @@ from workflows.local.records import (
     PIPELINE_VERSION,
     STEP_RESULT,
     TAGS,
-    Record,
 )
 from workflows.local.request import Request
-from workflows.local.resources import last_part
 from workflows.local.store import Store
 from workflows.server.cursors import walk, window_of
 from workflows.server.errors import AwsError, not_found, validation

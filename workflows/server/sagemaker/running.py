@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from workflows.definition.errors import ParameterError, RefusedByPlan
+from workflows.definition.records import Record
 from workflows.local import pipelines
 from workflows.local.engine import CannotContinue
 from workflows.local.executor import Execution, ExecutionExists
@@ -12,7 +13,7 @@ from workflows.local.journal import EXECUTING, FAILED, STOPPED, Opening
 from workflows.local.liveness import StillRunning, is_running
 from workflows.local.naming import execution_id_of
 from workflows.local.pipelines import UnknownPipeline
-from workflows.local.records import EXECUTION, Record
+from workflows.local.records import EXECUTION
 from workflows.local.request import Request
 from workflows.local.selection import Selection
 from workflows.server.errors import AwsError, validation

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, objects_of
 from workflows.local.records import (
     ENDPOINT,
     EXECUTION,
@@ -12,9 +13,7 @@ from workflows.local.records import (
     MODEL_PACKAGE_GROUP,
     PIPELINE,
     TRAINING_JOB,
-    Record,
 )
-from workflows.local.resources import objects_of
 from workflows.server.errors import validation
 from workflows.server.json_protocol import Operation
 from workflows.server.machine import Machine

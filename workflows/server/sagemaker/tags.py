@@ -7,6 +7,7 @@ what a pipeline's step has made are in the record, as the step gave them, until 
 from collections.abc import Callable, Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part, objects_of
 from workflows.local.records import (
     ENDPOINT,
     ENDPOINT_CONFIG,
@@ -20,9 +21,7 @@ from workflows.local.records import (
     TAGS,
     TRAINING_JOB,
     TRANSFORM_JOB,
-    Record,
 )
-from workflows.local.resources import last_part, objects_of
 from workflows.local.store import Store, Write
 from workflows.server.errors import AwsError, validation
 from workflows.server.json_protocol import Operation

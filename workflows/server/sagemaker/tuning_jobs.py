@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 from workflows.definition.model import JSON
+from workflows.definition.records import Record, last_part, objects_of
 from workflows.local.job_kinds import TRAINING, TUNING
-from workflows.local.records import TRAINING_JOB, Record
+from workflows.local.records import TRAINING_JOB
 from workflows.local.request import Request
-from workflows.local.resources import last_part, objects_of
 from workflows.local.tuning.job import definition_requests, ranges_request
 from workflows.server.errors import AwsError
 from workflows.server.json_protocol import Operation

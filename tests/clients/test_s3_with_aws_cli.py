@@ -1,46 +1,21 @@
-"""The AWS CLI, unmodified, in its own process."""
+"""`aws s3` of the AWS CLI: copies, listings, several parts, presigned URLs."""
 
 import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.server.s3.conftest import REGION
+from tests.clients.conftest import aws_cli
 
-# It needs another botocore than ours, so it lives in an environment of its own.
-CLI = os.environ.get("AWS_CLI") or shutil.which(
-    "aws", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-)
+pytestmark = pytest.mark.clients
 
 
 @pytest.fixture
-def aws(s3, tmp_path):
-    if not CLI:
-        pytest.skip("the AWS CLI is neither in the path nor named by AWS_CLI")
-    (tmp_path / "aws").write_text(
+def aws(served, tmp_path):
+    (tmp_path / "config").write_text(
         "[default]\ns3 =\n  multipart_threshold = 5MB\n  multipart_chunksize = 5MB\n"
     )
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "AWS_CONFIG_FILE": str(tmp_path / "aws"),
-        "AWS_ENDPOINT_URL": s3.url,
-        "AWS_ACCESS_KEY_ID": "none",
-        "AWS_SECRET_ACCESS_KEY": "none",
-        "AWS_DEFAULT_REGION": REGION,
-        "LANG": "C.UTF-8",
-    }
-
-    def run(*words, succeeds=True):
-        done = subprocess.run([CLI, *words], env=environment, cwd=tmp_path, capture_output=True, text=True)
-        assert (done.returncode == 0) == succeeds, done.stderr
-        return done.stdout if succeeds else done.stderr
-
-    return run
+    return aws_cli(served, tmp_path, AWS_CONFIG_FILE=str(tmp_path / "config"))
 
 
 def test_the_cli_copies_lists_syncs_moves_and_removes(aws, tmp_path):
@@ -66,7 +41,7 @@ def test_the_cli_copies_lists_syncs_moves_and_removes(aws, tmp_path):
     (folder / "a b.txt").unlink()
     aws("s3", "sync", "--delete", "data", "s3://birds-cli/in")
     assert "a b.txt" not in aws("s3", "ls", "--recursive", "s3://birds-cli")
-    assert "BucketNotEmpty" in aws("s3", "rb", "s3://birds-cli", succeeds=False)
+    assert "BucketNotEmpty" in aws.refusal("s3", "rb", "s3://birds-cli")
     aws("s3", "rm", "--recursive", "s3://birds-cli")
     aws("s3", "rb", "s3://birds-cli")
     assert "birds-cli" not in aws("s3", "ls")

@@ -1,0 +1,1 @@
+"""A page for a browser over the same machine: pipelines, executions, models, endpoints."""
