@@ -28,4 +28,6 @@ def test_a_planted_mistake_is_found_where_it_is(planted):
 
 
 def test_every_rule_has_a_planted_mistake():
-    assert {each.identifier for each in CORPUS} | _ELSEWHERE == set(RULES)
+    # What is found in data is tested with data.
+    rules = {identifier for identifier in RULES if not identifier.startswith("data-")}
+    assert {each.identifier for each in CORPUS} | _ELSEWHERE == rules

@@ -43,6 +43,11 @@ _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARN", Severity.NOTE: "NOT
 @click.option("--profile", help="Parameter values that belong together, such as: sample.")
 @json_option
 @click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Look into the data, too: a folder with train/ and validation/, a .rec or .lst file in each.",
+)
+@click.option(
     "--sarif",
     "sarif_file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -70,6 +75,7 @@ def check_command(
     assignments: tuple[str, ...],
     profile: str | None,
     as_json: bool,
+    data: Path | None,
     sarif_file: Path | None,
     silenced: tuple[str, ...],
     max_cost: float | None,
@@ -97,6 +103,7 @@ def check_command(
         given=given,
         prices=_prices(chosen, prices),
         policy=Policy(wants_kms_keys=require_kms_keys or _wants_kms_keys(chosen), max_cost=max_cost),
+        data=data,
     )
     report = check(question)
     heard = apply_silences(report.findings, silences)

@@ -8,6 +8,7 @@ from workflows.preflight.rules import (
     channels,
     combinations,
     conditions,
+    data,
     hyperparameters,
     incremental,
     jobs,
@@ -34,5 +35,6 @@ CHECKS: tuple[Check, ...] = (
     incremental.CHECK,
     metrics.CHECK,
     money.CHECK,
+    data.CHECK,
 )
 RULES: Mapping[str, Rule] = {rule.identifier: rule for check in CHECKS for rule in check.rules}

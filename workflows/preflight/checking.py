@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from workflows.definition.errors import DefinitionError
 from workflows.definition.expressions import PARAMETERS, Get, is_expression
@@ -26,6 +27,7 @@ class Question:
     given: Mapping[str, str] = field(default_factory=dict)  # parameter values of the start
     prices: Prices
     policy: Policy = field(default_factory=Policy)
+    data: Path | None = None  # folder with a folder for each channel: train, validation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,7 @@ def check(question: Question) -> Report:
         service=sagemaker(),
         prices=question.prices,
         policy=question.policy,
+        data=question.data,
     )
     found = [finding for each in CHECKS for finding in each.find(context)]
     found.extend(_unseen(question.text, found))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from workflows.definition.errors import DefinitionError, ParameterError
 from workflows.definition.expressions import (
@@ -46,6 +47,7 @@ class Context:
     service: Service
     prices: Prices
     policy: Policy = field(default_factory=Policy)
+    data: Path | None = None  # folder with a folder for each channel
 
     @cached_property
     def steps(self) -> tuple[RawStep, ...]:
