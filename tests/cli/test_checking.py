@@ -124,7 +124,7 @@ def test_what_only_aws_refuses_is_a_warning_on_this_machine(workflows):
     done = workflows("run", file)
     assert done.returncode == 0, done.stderr
     assert (
-        "WARN  Say: ProcessingResources.ClusterConfig.VolumeSizeInGB is missing (AWS refuses it)"
+        "WARN  Say: ProcessingResources.ClusterConfig.VolumeSizeInGB is missing (an error on AWS)"
         in done.stderr
     )
 

@@ -151,7 +151,7 @@ def _merged(findings: Iterable[Finding]) -> list[str]:
     """A line for each, with all steps that it holds for."""
     steps: dict[tuple[str, str], list[str]] = {}
     for finding in findings:
-        aws = " (AWS refuses it)" if finding.severity is Severity.ERROR else ""
+        aws = " (an error on AWS)" if finding.severity is Severity.ERROR else ""
         line = f"{finding.text}{aws} [{finding.identifier}]"
         steps.setdefault((finding.identifier, line), []).append(finding.step or "")
     return [

@@ -26,6 +26,8 @@ from workflows.preflight.values import ANY_SCALAR, OF_PARAMETER, UNKNOWN, Value,
 
 # An expression in a step's arguments may lead to an expression in another's, and so on.
 _DEEPEST = 10
+# The service's integers have 32 bits.
+_LARGEST = 2**31 - 1
 _STRING = Value(kinds=frozenset({"string"}))
 
 
@@ -90,10 +92,12 @@ class Context:
         return self.resolve(node).text
 
     def whole_number_at(self, node: JSON) -> int | None:
-        """The node's value if it is known to be an integer."""
+        """The node's value if it is known to be an integer, and one that the service could hold."""
         value = self.resolve(node)
         known = value.value if value.is_known else None
-        return known if isinstance(known, int) and not isinstance(known, bool) else None
+        if isinstance(known, bool) or not isinstance(known, int) or abs(known) > _LARGEST:
+            return None
+        return known
 
     def _get(self, body: JSON, depth: int) -> Value:
         get = parse_get(body, where="")

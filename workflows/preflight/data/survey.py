@@ -76,7 +76,7 @@ def _note_objects(result: Survey, sample: Sample) -> None:
     if header < _HEADER or width < _OBJECT or len(label) < header or (len(label) - header) % width:
         result.fault(
             LAYOUT,
-            f"{sample.place}: its label begins with {_shown(label[:2])} and has {len(label)} numbers; it must have "
+            f"{sample.place}: its label begins with {_shown(label[:2])} and has {len(label)} numbers, not "
             "2, 5 and five numbers for each object",
         )
         return
