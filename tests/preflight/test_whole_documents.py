@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.preflight.definitions import changed, errors, findings, found, golden, removed, report
+from tests.preflight.definitions import changed, errors, findings, found, golden, removed
 from workflows.preflight.findings import Severity
 
 BIRDS = golden("birds-detection")
@@ -101,38 +101,6 @@ def test_types_and_fields_that_are_newer_than_this_check_do_not_stop_it():
     )
     (finding,) = findings(document)
     assert (finding.identifier, finding.severity) == ("unknown-step-type", Severity.WARNING)
-
-
-@pytest.mark.parametrize(
-    "place",
-    [
-        "/Parameters",
-        "/Steps/0",
-        "/Steps/0/Arguments",
-        "/Steps/1/Arguments/HyperParameters",
-        "/Steps/1/Arguments/InputDataConfig/0",
-        "/Steps/1/Arguments/ResourceConfig",
-        "/Steps/0/DependsOn",
-        "/Steps/0/PropertyFiles",
-        "/Steps/0/RetryPolicies",
-        "/Steps/0/CacheConfig",
-        "/Steps/6/Arguments/Conditions",
-        "/Steps/6/Arguments/IfSteps",
-        "/Metadata",
-        "/PipelineExperimentConfig",
-        "/MlflowConfig",
-    ],
-)
-@pytest.mark.parametrize("value", [7, "text", [7], {"a": {"b": [None]}}, True], ids=str)
-def test_no_malformed_part_stops_a_check(place, value):
-    document = changed(BIRDS, place, value)
-    assert report(document, {"Epochs": "7"}).costs is not None
-
-
-def test_whatever_the_loader_refuses_is_an_error():
-    """A rule for it may be missing; then the loader's own words are told."""
-    document = changed(BIRDS, "/PipelineExperimentConfig", {"ExperimentName": "-"})
-    assert [error.identifier for error in errors(document)] == ["wrong-document-part"]
 
 
 def test_a_key_that_stands_twice_is_told():
