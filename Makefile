@@ -2,6 +2,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# What looks at the template, and the AWS CLI: their pins do not go together with the project's own.
+TOOLS := .venv-infrastructure/bin
+TOOLS_INSTALLED := .venv-infrastructure/installed
+TEMPLATE := infrastructure/template.yaml
 
 SAMPLE = $(abspath $(or $(WORKFLOWS_HOME),.workflows))/samples/birds/CUB_200_2011
 # One picture of each species that was not trained on.
@@ -17,14 +21,14 @@ CLIENTS := aws-cli-v1 sdk-v2
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-.PHONY: run test check chaos clients fuzz benchmarks screenshots lock clean
+.PHONY: run test check infrastructure-check chaos clients fuzz benchmarks screenshots lock clean
 
 run: $(INSTALLED)  ## the whole bird-detection pipeline, on drawn pictures, in minutes
 	$(BIN)/workflows run birds-detection --profile sample
 	awk '$(FIRST_HELD_OUT)' $(SAMPLE)/train_test_split.txt $(SAMPLE)/images.txt | sed 's|^|$(SAMPLE)/images/|' \
 		| xargs $(BIN)/workflows predict birds-detection
 
-test: check  ## lint, types, import contracts, tests
+test: check infrastructure-check  ## lint, types, import contracts, the template, tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED)
@@ -32,6 +36,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+infrastructure-check: $(TOOLS_INSTALLED)  ## cfn-lint and checkov; suppressions stand in the template, with reasons
+	$(TOOLS)/cfn-lint $(TEMPLATE)
+	$(TOOLS)/checkov --quiet --compact --skip-download --framework cloudformation --file $(TEMPLATE)
 
 chaos: $(INSTALLED)  ## kill runs at 60 random moments, resume them, compare with an undisturbed run
 	$(BIN)/python -m tests.chaos.storm --moments 60
@@ -57,8 +65,9 @@ benchmarks: $(INSTALLED)  ## ratios, each in one run
 screenshots: $(INSTALLED)  ## docs/pictures/page-*.png, of a real run; needs chromium and chromium-driver
 	$(BIN)/python -m tests.server.page.screenshots
 
-lock: $(INSTALLED)  ## pin what pyproject.toml allows, and the clients of the tests, with digests
+lock: $(INSTALLED)  ## pin what pyproject.toml allows, the tools, and the clients of the tests, with digests
 	$(COMPILE) --all-extras --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file infrastructure/requirements.txt infrastructure/requirements.in
 	for name in $(CLIENTS:%=tests/clients/requirements/%); do \
 		$(COMPILE) --output-file $$name.txt $$name.in || exit 1; \
 	done
@@ -70,10 +79,15 @@ $(INSTALLED): requirements.lock pyproject.toml
 		--no-build-isolation --editable .
 	touch $(INSTALLED)
 
+$(TOOLS_INSTALLED): infrastructure/requirements.txt
+	$(PYTHON) -m venv .venv-infrastructure
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
 .clients/%/installed: tests/clients/requirements/%.txt
 	$(PYTHON) -m venv .clients/$*
 	.clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 clean:
-	rm -rf .venv .clients
+	rm -rf .venv .venv-infrastructure .clients

@@ -8,6 +8,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.server.toy_requests import eventually
 from workflows.definition.errors import WorkflowError
 from workflows.local.functions import Function
 from workflows.local.records import (
@@ -105,6 +106,18 @@ def test_an_approval_starts_a_pipeline_with_values_of_the_event(cloud, loop, sta
     assert started == [(PIPELINE, {"Model": model, "Version": "1", "Stage": "test"})]
     loop.look()
     assert len(started) == 1
+
+
+def test_what_comes_after_the_start_is_news_also_before_the_first_look(cloud, loop, started):
+    package(cloud, "Approved", version=1)
+    rule(cloud, target=parameters(Version="$.detail.ModelPackageVersion"))
+    loop.start()
+    package(cloud, "Approved", version=2)
+    try:
+        wanted = [(PIPELINE, {"Version": "2"})]
+        assert eventually(lambda: started, wanted) == wanted
+    finally:
+        loop.stop()
 
 
 def test_other_groups_and_switched_off_rules_start_nothing(cloud, loop, started):

@@ -45,6 +45,12 @@ def test_shares_are_shown_from_0_to_1_in_tenths(values):
     )
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 30])
+def test_epochs_are_whole_numbers(epochs):
+    axes = axes_of({"validation:mAP": [0.5] * epochs})
+    assert [tick for tick in axes.get_xticks() if not float(tick).is_integer()] == []
+
+
 @pytest.mark.parametrize(
     "other", [pytest.param([0.5, 1.2], id="above"), pytest.param([-0.1, 0.5], id="below")]
 )

@@ -1,5 +1,6 @@
 """Executions of pipelines: found, listed, started, stopped, and what their steps made."""
 
+import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,6 +143,12 @@ def definition(clients: Clients, arn: str) -> str:
     """The definition that it runs, as text."""
     answer = clients.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
     return str(answer["PipelineDefinition"])
+
+
+def step_types(clients: Clients, arn: str) -> dict[str, str]:
+    """Step -> type, of everything in an execution's definition."""
+    document = json.loads(definition(clients, arn))
+    return {str(step["Name"]): str(step["Type"]) for step in definition_steps(document)}
 
 
 def find(clients: Clients, name: str, *, pipeline: str | None = None) -> Record:

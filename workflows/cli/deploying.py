@@ -3,8 +3,7 @@
 import mimetypes
 import tempfile
 from collections.abc import Sequence
-from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
 
@@ -21,6 +20,7 @@ from workflows.aws.deployment import (
 )
 from workflows.aws.errors import told
 from workflows.aws.logs import tail_of_endpoint
+from workflows.aws.pictures import held_out
 from workflows.aws.smoke import SmokeTestFailed, check_answer
 from workflows.cli.common import json_option, print_json, say
 from workflows.cli.failures import tell_end
@@ -31,7 +31,6 @@ from workflows.definition.records import Record, at
 
 _LOOK_EVERY_S = {True: 0.1, False: 15.0}  # asked of this machine, of AWS
 _SMOKE_PICTURES = 3
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 _HOUR_S = 3600
 
 
@@ -193,7 +192,7 @@ def _carry_out(place: Connection, planned: Plan, given: Sequence[Path] | None) -
 def _pictures(place: Connection, package: Record, given: Sequence[Path] | None, folder: Path) -> list[Path]:
     if given is None:
         return []
-    pictures = list(given) or _held_out(place, package, folder)
+    pictures = list(given) or held_out(place.clients, package, folder, count=_SMOKE_PICTURES)
     if not pictures:
         raise WorkflowError(
             "the version names no held-out pictures to try the endpoint with: give --picture, or "
@@ -238,17 +237,3 @@ def _classes(place: Connection, package: Record) -> int | None:
     document = objects.read_json(place.clients, str(report)) if report else None
     count = document.get("num_classes") if isinstance(document, dict) else None
     return int(count) if isinstance(count, (int, str)) else None
-
-
-def _held_out(place: Connection, package: Record, folder: Path) -> list[Path]:
-    """A few pictures that the version was not trained on."""
-    place_of = at(package, "CustomerMetadataProperties", "ValidationPictures")
-    if not place_of:
-        return []
-    uris = (uri for uri in objects.keys(place.clients, str(place_of)) if uri.lower().endswith(_SUFFIXES))
-    fetched = []
-    for uri in islice(uris, _SMOKE_PICTURES):
-        path = folder / PurePosixPath(uri).name
-        objects.download(place.clients, uri, path)
-        fetched.append(path)
-    return fetched

@@ -1,6 +1,6 @@
 """Why an execution has not succeeded, for people."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from botocore.exceptions import ClientError
 
@@ -30,15 +30,15 @@ def tell_failures(clients: Clients, arn: str, record: Record) -> None:
     say(f"ERROR execution {last_part(arn)} {record['PipelineExecutionStatus']}{reason}")
 
 
-def tell_end(name: str, tail: Tail) -> None:
+def tell_end(name: str, tail: Tail, *, tell: Callable[[str], None] = say) -> None:
     """Show how a log ends. Who may not read logs is told so, and goes on."""
     try:
         lines = tail.end(_LAST_LINES)
     except ClientError as error:
-        say(f"* the log of {name} cannot be read: {refusal(error)}")
+        tell(f"* the log of {name} cannot be read: {refusal(error)}")
         return
     for line in lines:
-        say(f"< {name}  {line.text}")
+        tell(f"< {name}  {line.text}")
 
 
 def can_be_retried(clients: Clients, arn: str, step_types: Mapping[str, str]) -> bool:

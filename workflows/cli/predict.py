@@ -8,8 +8,9 @@ from typing import TypedDict
 import click
 
 from workflows.aws import endpoints
+from workflows.aws.clients import Clients
 from workflows.cli.common import json_option, print_json
-from workflows.cli.place import Connection, connect, on_option
+from workflows.cli.place import connect, on_option
 from workflows.definition.errors import WorkflowError
 from workflows.definition.model import JSON
 from workflows.local.predictions import detections, numbers, padded
@@ -17,7 +18,7 @@ from workflows.local.predictions import detections, numbers, padded
 Answer = tuple[Path, JSON]  # a picture, and what the endpoint said in JSON
 
 
-class _Result(TypedDict):
+class Result(TypedDict):
     """What was found in one picture."""
 
     image: str
@@ -50,13 +51,8 @@ def predict_command(
         if not picture.is_file():
             raise WorkflowError(f"{picture}: no such file")
     with connect(on) as place:
-        names = endpoints.class_names(place.clients, endpoints.get(place.clients, endpoint))
-        answers = [(picture, _ask(place, endpoint, picture)) for picture in pictures]
-    target = output or place.pictures / f"{endpoint}-{pictures[0].stem}.png"
-    if all(isinstance(answer, list) for _, answer in answers):
-        results = _classified(answers, names, target)
-    else:
-        results = _detected(answers, names, threshold, target)
+        target = output or place.pictures / f"{endpoint}-{pictures[0].stem}.png"
+        results = predict(place.clients, endpoint, pictures, threshold=threshold, output=target)
     if as_json:
         print_json({"endpoint": endpoint, "picture": str(target), "images": results})
         return
@@ -67,9 +63,36 @@ def predict_command(
     click.echo(str(target))
 
 
+def predict(
+    clients: Clients, endpoint: str, pictures: Sequence[Path], *, threshold: float, output: Path
+) -> list[Result]:
+    """Ask an endpoint about pictures, and draw what it finds into one picture.
+
+    Args:
+        clients: where the endpoint is.
+        endpoint: its name.
+        pictures: JPEG or PNG files.
+        threshold: the lowest score of a detection that counts.
+        output: PNG or JPEG file to write.
+
+    Returns:
+        For each picture what was found: names, scores and boxes in pixels (left, top, right, bottom) of a
+        detector; labels and probabilities of a classifier.
+
+    Raises:
+        NotFound: no endpoint has this name.
+        WorkflowError: an answer, or a picture, cannot be used.
+    """
+    names = endpoints.class_names(clients, endpoints.get(clients, endpoint))
+    answers = [(picture, _ask(clients, endpoint, picture)) for picture in pictures]
+    if all(isinstance(answer, list) for _, answer in answers):
+        return _classified(answers, names, output)
+    return _detected(answers, names, threshold, output)
+
+
 def _detected(
     answers: Sequence[Answer], names: Sequence[str], threshold: float, target: Path
-) -> list[_Result]:
+) -> list[Result]:
     from workflows.views.pictures import Scored, draw_detection_grid
 
     scored = [
@@ -91,7 +114,7 @@ def _detected(
     ]
 
 
-def _classified(answers: Sequence[Answer], names: Sequence[str], target: Path) -> list[_Result]:
+def _classified(answers: Sequence[Answer], names: Sequence[str], target: Path) -> list[Result]:
     from workflows.views.labels import Classified, draw_label_grid
 
     classified = [Classified(image=picture, probabilities=numbers(answer)) for picture, answer in answers]
@@ -106,6 +129,6 @@ def _classified(answers: Sequence[Answer], names: Sequence[str], target: Path) -
     ]
 
 
-def _ask(place: Connection, endpoint: str, picture: Path) -> JSON:
+def _ask(clients: Clients, endpoint: str, picture: Path) -> JSON:
     kind = mimetypes.guess_type(picture.name)[0] or "application/x-image"
-    return endpoints.ask(place.clients, endpoint, picture, content_type=kind)
+    return endpoints.ask(clients, endpoint, picture, content_type=kind)

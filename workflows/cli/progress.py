@@ -1,4 +1,4 @@
-"""What a person sees while an execution runs: plain lines on standard error."""
+"""What a person sees while an execution runs: plain lines."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -13,13 +13,21 @@ _LOUD = (" WARNING ", " ERROR ", "ERROR ")
 class Progress:
     """Prints the events of an execution; one mark for each kind of line."""
 
-    def __init__(self, *, verbose: bool, retried_for: Callable[[str], str] = lambda _: "") -> None:
+    def __init__(
+        self,
+        *,
+        verbose: bool,
+        retried_for: Callable[[str], str] = lambda _: "",
+        tell: Callable[[str], None] = say,
+    ) -> None:
         """Nothing is said before something happens.
 
         Args:
             verbose: whether to show every line of every job.
             retried_for: why a step is tried again, where that is known.
+            tell: is given each line; by default it goes to standard error.
         """
+        self._say = tell
         self._verbose = verbose
         self._retried_for = retried_for
         self._epochs: Counter[tuple[str, str]] = Counter()
@@ -27,37 +35,38 @@ class Progress:
     def step_started(self, step: Record, step_type: str) -> None:
         """Say that a step begins."""
         if step_type != "Fail" and not at(step, "SelectiveExecutionResult"):
-            say(f"* {step['StepName']} ({step_type})")
+            self._say(f"* {step['StepName']} ({step_type})")
 
     def step_tried_again(self, step: Record) -> None:
         """Say which try it is."""
         name = str(step["StepName"])
         why = self._retried_for(name)
-        say(f"* {name} failed, attempt {step['AttemptCount']}{f': {why}' if why else ''}")
+        self._say(f"* {name} failed, attempt {step['AttemptCount']}{f': {why}' if why else ''}")
 
     def step_ended(self, step: Record, step_type: str) -> None:
         """Say how a step ended; a failure is told at the end of the run."""
         if at(step, "SelectiveExecutionResult"):
-            say(f"* {step['StepName']}: result of execution {source_of(step)}")
+            self._say(f"* {step['StepName']}: result of execution {source_of(step)}")
             return
-        say(f"* {step['StepName']} {step['StepStatus']}{_outcome(step, step_type)}{_duration(step)}")
+        name, status = step["StepName"], step["StepStatus"]
+        self._say(f"* {name} {status}{_outcome(step, step_type)}{_duration(step)}")
 
     def log_line(self, step: str, step_type: str, line: str) -> None:
         """Show a job's line, unless it is one of a training's many."""
         quiet = step_type in ("Training", "Tuning") and not line.startswith(_LOUD[-1])
         if self._verbose or not quiet or any(mark in line for mark in _LOUD):
-            say(f"< {step}  {line}")
+            self._say(f"< {step}  {line}")
 
     def metric(self, step: str, name: str, value: float) -> None:
         """Show a validation metric."""
         if name.startswith("validation:"):
-            say(f"< {step}  epoch {self._epochs[step, name]}  {name} {value:.4f}")
+            self._say(f"< {step}  epoch {self._epochs[step, name]}  {name} {value:.4f}")
             # Counted from 0, as the algorithms' own logs do.
             self._epochs[step, name] += 1
 
     def trouble(self, text: str) -> None:
         """Say that nothing answered, and that it is asked again."""
-        say(f"* no answer, will ask again: {text}")
+        self._say(f"* no answer, will ask again: {text}")
 
 
 def _duration(step: Record) -> str:

@@ -1,7 +1,5 @@
 """An execution as one document, for --json and for people."""
 
-import json
-
 import click
 
 from workflows.aws import executions
@@ -47,8 +45,7 @@ def summary(place: Connection, record: Record, *, draw: bool) -> Record:
 
 def step_types(place: Connection, arn: str) -> dict[str, str]:
     """Step -> type, of everything in an execution's definition."""
-    document = json.loads(executions.definition(place.clients, arn))
-    return {str(step["Name"]): str(step["Type"]) for step in executions.definition_steps(document)}
+    return executions.step_types(place.clients, arn)
 
 
 def engine_state(store: Store, record: Record) -> Record:

@@ -73,7 +73,7 @@ def _draw_series(axes: Axes, name: str, values: Sequence[float]) -> None:
 
 
 def _scale(axes: Axes, values: Sequence[float]) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if all(0 <= value <= 1 for value in values):
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_locator(MultipleLocator(0.1))

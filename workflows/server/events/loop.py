@@ -28,6 +28,7 @@ class EventLoop:
 
     def start(self) -> None:
         """Look every half a second, in a thread."""
+        self._guarded(self._watcher.begin)
         self._thread.start()
 
     def stop(self) -> None:

@@ -47,6 +47,12 @@ class Watcher:
         self._state: object = None
         self._looks = 0
 
+    def begin(self) -> None:
+        """The first time of all, remember what is there: only what comes after the server's start is news."""
+        self._recall(dict(self._statuses()))
+        # Read again at the first look: until then another server may be the one that looks.
+        self._seen = None
+
     def look(self) -> None:
         """Put an event on the bus for each change since the last look."""
         self._looks += 1
