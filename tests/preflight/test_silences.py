@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tests.preflight.definitions import changed, findings, golden
@@ -36,7 +38,7 @@ def test_a_silence_of_no_rule_is_refused_with_the_nearest_one():
 
 def test_sarif_has_what_its_schema_requires():
     heard = apply_silences(findings(BROKEN), {"not-a-choice": "we know"})
-    log = sarif_of(heard, file="birds.json")
+    log = sarif_of(heard, file="birds.json", text=json.dumps(BROKEN, indent=1))
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]
     driver = run["tool"]["driver"]
@@ -50,6 +52,7 @@ def test_sarif_has_what_its_schema_requires():
         assert identifiers[result["ruleIndex"]] == result["ruleId"]
         (location,) = result["locations"]
         assert location["physicalLocation"]["artifactLocation"]["uri"] == "birds.json"
+        assert location["physicalLocation"]["region"]["startLine"] > 1
         assert location["logicalLocations"][0]["fullyQualifiedName"].startswith("/Steps/")
     for rule in driver["rules"]:
         assert rule["shortDescription"]["text"]

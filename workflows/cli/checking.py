@@ -108,7 +108,8 @@ def check_command(
     report = check(question)
     heard = apply_silences(report.findings, silences)
     if sarif_file is not None:
-        write_file(sarif_file, json.dumps(sarif_of(heard, file=name), indent=2) + "\n")
+        log = sarif_of(heard, file=name, text=None if name in catalog.names() else text)
+        write_file(sarif_file, json.dumps(log, indent=2) + "\n")
     if as_json:
         print_json(_document(pipeline, heard, report.costs, question.prices))
     else:
