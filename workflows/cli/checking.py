@@ -123,7 +123,12 @@ def check_command(
 def preflight_or_refuse(text: str, given: Mapping[str, str], chosen: Settings, *, is_local: bool) -> None:
     """Check a definition before anything is sent or drawn, and tell every warning in a line.
 
-    This machine is more lenient than AWS: what it runs although AWS would refuse it is a warning here.
+    Args:
+        text: the definition.
+        given: parameter values of the start.
+        chosen: the settings of this call.
+        is_local: whether this machine runs it, or a server on it. It is more lenient than AWS: what it runs
+            although AWS would refuse it is then a warning.
 
     Raises:
         WorkflowError: there are errors; all of them are in the message.

@@ -73,7 +73,7 @@ def start_command(
         record = cloud.get(place.clients, pipeline, version=pipeline_version)
         # Refused here, not after the service has taken it.
         text = str(record["PipelineDefinition"])
-        preflight_or_refuse(text, given, place.settings, is_local=place.is_local)
+        preflight_or_refuse(text, given, place.settings, is_local=place.is_near)
         bind(load(text, source=pipeline, from_s3=True), given)
         start = Start(
             parameters=given,

@@ -85,7 +85,7 @@ def wanted_pipeline(name: str, place: Connection) -> Wanted:
             f"{name} reads and writes in a bucket: set `bucket` (ARTIFACT_BUCKET) to one in your account"
         )
     pipeline, definition = named_definition(name, place.settings)
-    preflight_or_refuse(definition, {}, place.settings, is_local=place.is_local)
+    preflight_or_refuse(definition, {}, place.settings, is_local=place.is_near)
     return Wanted(name=pipeline, definition=definition, role=role, tags=project_tags(place.settings))
 
 
