@@ -106,6 +106,13 @@ def test_a_limit_of_cost_and_a_table_of_prices(workflows):
     assert "EUR" in done.stdout
 
 
+def test_data_at_hand_are_looked_into(workflows):
+    (workflows.folder / "prepared").mkdir()
+    done = workflows("check", "birds-detection", "--data", "prepared")
+    assert done.returncode == 1
+    assert "prepared/validation holds not exactly one .rec or .lst file" in done.stdout
+
+
 def test_a_run_is_refused_with_all_mistakes_before_anything_is_drawn(workflows):
     done = workflows(
         "run", "birds-detection", "--profile", "sample", "--set", "Optimizer=sdg", "--set", "Epochs=0"
