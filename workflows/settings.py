@@ -58,9 +58,15 @@ SETTINGS = (
     ),
     Setting(
         name="role",
-        text="full ARN of the role that pipelines and their jobs take",
+        text="full ARN of the role that pipelines take, and their jobs unless job_role is set",
         variables=("SAGEMAKER_PIPELINE_ROLE_ARN",),
         default=f"arn:aws:iam::{LOCAL_ACCOUNT}:role/workflows",
+    ),
+    Setting(
+        name="job_role",
+        text="full ARN of the role that jobs and models take, where the pipeline's is another one",
+        variables=("JOB_ROLE_ARN",),
+        default="",
     ),
     Setting(
         name="scheduler_role",
@@ -124,6 +130,11 @@ class Settings:
     def home(self) -> Path:
         """The state's folder, absolute."""
         return Path(self["home"]).absolute()
+
+    @property
+    def job_role(self) -> str:
+        """The role that jobs and models take."""
+        return self["job_role"] or self["role"]
 
     @property
     def account(self) -> str:

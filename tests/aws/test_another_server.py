@@ -8,8 +8,8 @@ from contextlib import closing
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.aws.test_pipelines import FIRST, SECOND, wanted
 from tests.aws.toy_models import DETECTOR, ROLE
+from tests.aws.toy_pipelines import FIRST, SECOND, wanted
 from workflows.aws import deployment, endpoints, executions, objects, pipelines, registry, schedules
 from workflows.aws.changes import changes
 from workflows.aws.clients import Clients

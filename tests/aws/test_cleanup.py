@@ -2,55 +2,21 @@
 
 import pytest
 
+from tests.aws.deploying import deploy, go_back, make, names, settle
+from tests.aws.history import ran, upsert
 from tests.aws.interruptions import AFTER, BEFORE, every_interruption
-from tests.aws.test_deployment import deploy, go_back, make, names, settle
 from tests.aws.toy_models import IMAGES, ROLE, register
 from tests.server.toy_requests import eventually
-from tests.toys import definition, processing
 from workflows.aws import cleanup, deployment, endpoints, pipelines, registry, schedules
 from workflows.aws.cleanup import StillInUse
 from workflows.aws.deployment import Deployment, EndpointBusy, version_in
 from workflows.aws.errors import NotFound
-from workflows.aws.pipelines import Wanted
 from workflows.aws.schedules import Schedule
-
-EXECUTION = "aaaaaaaaaaa1"
 
 
 @pytest.fixture
 def images():
     return IMAGES
-
-
-def ran(cloud, pipeline, execution, status="Succeeded", **made):
-    """Record an execution of a pipeline whose steps have made what is given: kind -> ARN."""
-    arn = f"arn:aws:sagemaker:eu-west-1:123456789012:pipeline/{pipeline}/execution/{execution}"
-    time = "2026-11-25T00:00:00.000Z"
-    record = {
-        "PipelineArn": arn.partition("/execution/")[0],
-        "PipelineName": pipeline,
-        "PipelineExecutionArn": arn,
-        "PipelineVersionId": 1,
-        "PipelineExecutionStatus": status,
-        "CreationTime": time,
-        "LastModifiedTime": time,
-    }
-    cloud.store.put("pipeline-execution", execution, record, parent=pipeline)
-    for kind, made_arn in made.items():
-        step = {
-            "StepName": kind,
-            "StepType": kind,
-            "StepStatus": "Succeeded",
-            "StartTime": time,
-            "EndTime": time,
-            "Metadata": {kind: {"Arn": made_arn}},
-        }
-        cloud.store.put("pipeline-execution-step", f"{execution}/{kind}", step, parent=execution)
-
-
-def upsert(clients, name):
-    text = definition(processing("Prepare", "true"))
-    return pipelines.upsert(clients, Wanted(name=name, definition=text, role=ROLE)).arn
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import json
 import boto3
 import pytest
 
+from tests.aws.deploying import deploy, go_back, make, names, served, settle, wanted
 from tests.aws.interruptions import AFTER, BEFORE, every_interruption
 from tests.aws.toy_models import IMAGES, ROLE, answer, register
-from tests.server.toy_requests import endpoint_config, eventually, model, put_model
+from tests.server.toy_requests import eventually
 from workflows.aws import deployment, endpoints, registry, rollback
 from workflows.aws.deployment import (
     CANARY,
@@ -34,42 +35,6 @@ def picture(tmp_path):
     file = tmp_path / "cardinal.jpg"
     file.write_bytes(b"a picture")
     return file
-
-
-def wanted(clients, arn, **more):
-    return Deployment(
-        **{"package": registry.describe(clients, arn), "endpoint": "birds", "role": ROLE, **more}
-    )
-
-
-def deploy(clients, arn, **more):
-    """Returns what was done."""
-    planned = deployment.plan(clients, wanted(clients, arn, **more))
-    deployment.begin(clients, planned)
-    settle(clients, planned.deployment.config)
-    return planned.action
-
-
-def settle(clients, config):
-    return deployment.wait(clients, "birds", config, every_s=0.02, report=lambda _: None)
-
-
-def go_back(clients):
-    config = rollback.previous_config(clients, "birds")
-    rollback.go_back(clients, "birds", config)
-    settle(clients, config)
-
-
-def served(clients):
-    """GROUP's version that the endpoint serves."""
-    config = endpoints.get(clients, "birds")["EndpointConfigName"]
-    return version_in(config, stem="birds")
-
-
-def names(clients):
-    models = [entry["ModelName"] for entry in clients.sagemaker.list_models()["Models"]]
-    configs = clients.sagemaker.list_endpoint_configs()["EndpointConfigs"]
-    return sorted(models), sorted(entry["EndpointConfigName"] for entry in configs)
 
 
 def test_an_endpoint_is_created_updated_in_place_and_left_alone(cloud, here):
@@ -162,6 +127,26 @@ def test_shifts_that_cannot_be_are_refused(cloud, here, instances, shift, fragme
         deployment.plan(here, wanted(here, arn, instances=instances, shift=shift))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"EndpointStatus": "Creating"}, id="created"),
+        pytest.param({"EndpointStatus": "Updating", "EndpointConfigName": "birds-old"}, id="updated"),
+    ],
+)
+def test_what_has_been_begun_already_is_followed(cloud, here, change):
+    arn = register(cloud, here)
+    deploy(here, arn)
+    config = endpoints.get(here, "birds")["EndpointConfigName"]
+    pending = {"PendingDeploymentSummary": {"EndpointConfigName": config}}
+    cloud.store.change("endpoint", "birds", lambda record: {**record, **pending, **change})
+    planned = deployment.plan(here, wanted(here, arn))
+    assert (planned.action, planned.replaces) == ("follow", change.get("EndpointConfigName"))
+    before = here.sagemaker.describe_endpoint(EndpointName="birds")["LastModifiedTime"]
+    deployment.begin(here, planned)
+    assert here.sagemaker.describe_endpoint(EndpointName="birds")["LastModifiedTime"] == before
+
+
 def test_an_endpoint_that_is_being_changed_for_something_else_is_busy(cloud, here):
     first, second = register(cloud, here), register(cloud, here)
     deploy(here, first)
@@ -230,17 +215,6 @@ def test_an_endpoint_that_is_not_there_is_told_with_the_nearest(cloud, here):
     deploy(here, register(cloud, here))
     with pytest.raises(NotFound, match="no endpoint is named 'brids'; did you mean 'birds'"):
         rollback.previous_config(here, "brids")
-
-
-def make(cloud, clients, name):
-    """A configuration as a pipeline's own steps make it."""
-    uri = put_model(cloud.store, answer(), f"s3://toys/{name}/model.tar.gz")
-    image = {"PrimaryContainer": {**model(name, uri)["PrimaryContainer"], "Image": IMAGE}}
-    clients.sagemaker.create_model(**{**model(f"model-{name}", uri), **image})
-    clients.sagemaker.create_endpoint_config(**endpoint_config(name, f"model-{name}"))
-
-
-IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/toy-detector:1"
 
 
 def test_what_a_pipeline_has_deployed_goes_back_to_its_execution_before(cloud, here):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.aws.test_cleanup import ran, upsert
+from tests.aws.history import ran, upsert
 from workflows.aws import executions
 from workflows.aws.errors import NotFound
 

@@ -6,17 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.aws.interruptions import AFTER, BEFORE, every_interruption
-from tests.toys import definition, processing
+from tests.aws.toy_pipelines import FIRST, SECOND, wanted
 from workflows.aws import pipelines
 from workflows.aws.errors import NotFound
-from workflows.aws.pipelines import Wanted
-
-ROLE = "arn:aws:iam::123456789012:role/toys"
-FIRST, SECOND = definition(processing("Prepare", "true")), definition(processing("Prepare", "date"))
-
-
-def wanted(text=FIRST, **more):
-    return Wanted(**{"name": "toys", "definition": text, "role": ROLE, **more})
 
 
 def versions(clients):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.aws.test_deployment import deploy
+from tests.aws.deploying import deploy
 from tests.aws.toy_models import IMAGES, register
 from workflows.aws import endpoints, registry
 from workflows.aws.errors import NotFound

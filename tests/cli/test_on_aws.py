@@ -118,7 +118,7 @@ def test_from_a_definition_to_an_endpoint_a_schedule_and_away_again(aws, data, n
 
     early = aws("deploy", f"{name}/1", "--picture", picture)
     assert early.returncode == 2
-    assert f"only an Approved one is deployed: workflows models approve {name}/1" in early.stderr
+    assert f"only an Approved one is deployed: workflows models approve {name}/1 --on aws" in early.stderr
     assert aws("models", "approve", f"{name}/1").stdout == f"{name}/1 Approved\n"
     assert aws("deploy", f"{name}/1", "--picture", picture).returncode == 0
 
@@ -333,13 +333,46 @@ def test_a_schedule_fires_when_the_clock_has_come_to_it(aws, name, write, served
     done = aws.json("schedule", name, "--rate", "7 days", "--set", "Map=0.9")
     assert len(done["NextStarts"]) == 3
     assert aws.json("executions", "--pipeline", name) == []
-    subprocess.run([WORKFLOWS, "clock", "advance", "8d"], cwd=served.folder, check=True, capture_output=True)
-    assert wait_until(lambda: len(aws.json("executions", "--pipeline", name)) == 1, LIMIT_S)
-    assert aws("unschedule", name).returncode == 0
+    _clock(served, "advance", "8d")
+    try:
+        assert wait_until(lambda: len(aws.json("executions", "--pipeline", name)) == 1, LIMIT_S)
+        assert aws("unschedule", name).returncode == 0
+    finally:
+        _clock(served, "reset")  # the other tests' schedules are not due yet
     (entry,) = aws.json("executions", "--pipeline", name)
     aws("watch", entry["execution"])
     shown = aws.json("show", entry["execution"])
     assert {"Name": "Map", "Value": "0.9"} in shown["PipelineParameters"]
+
+
+def test_every_verb_has_its_answer_as_json(aws, data, name, write, picture):
+    file = write(detector(name))
+    made = aws.json("upsert", file)
+    assert (made["PipelineArn"].rpartition("/")[2], made["Action"]) == (name, "created")
+    arn = aws.json("start", name)["PipelineExecutionArn"]
+    assert aws.json("watch", arn)["PipelineExecutionStatus"] == "Succeeded"
+    approved = aws.json("models", "approve", f"{name}/1", "--reason", "looks right")
+    assert approved["ModelApprovalStatus"] == "Approved"
+    assert aws.json("models", "show", f"{name}/1")["ApprovalDescription"] == "looks right"
+    assert aws.json("deploy", f"{name}/1", "--no-smoke-test")["Action"] == "create"
+    assert name in [entry["EndpointName"] for entry in aws.json("endpoints", "list")]
+    assert aws.json("schedule", name, "--cron", "0 3 ? * SUN *")["ScheduleArn"].endswith(f"/{name}")
+    assert name in [entry["Name"] for entry in aws.json("schedules")]
+    assert aws.json("unschedule", name) == {"Name": name, "deleted": True}
+    assert aws.json("endpoints", "delete", name) == {"EndpointName": name, "deleted": True}
+    write(definition(processing("Wait", "exec sleep 600", outputs=())))
+    assert aws.json("upsert", file)["Action"] == "updated"
+    arn = aws.json("start", name)["PipelineExecutionArn"]
+    assert aws.json("stop", arn)["PipelineExecutionStatus"] in ("Stopping", "Stopped")
+    stopped = aws("watch", arn, "--json")
+    assert (stopped.returncode, stopped.document["PipelineExecutionStatus"]) == (1, "Stopped")
+    again = aws.json("retry", arn)
+    assert again == {"PipelineExecutionArn": arn}
+    aws("stop", arn)
+
+
+def _clock(served, *arguments):
+    subprocess.run([WORKFLOWS, "clock", *arguments], cwd=served.folder, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize(
@@ -411,7 +444,7 @@ def test_the_installed_command_does_the_same(served, tmp_path):
     refused = call("watch", "abc")
     assert (refused.returncode, refused.stderr) == (
         2,
-        "ERROR no execution 'abc'; `workflows executions` lists them\n",
+        "ERROR no execution 'abc'; `workflows executions --on aws` lists them\n",
     )
 
 

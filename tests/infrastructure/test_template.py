@@ -37,7 +37,7 @@ def test_builds_get_the_variables_that_settings_read():
     build = properties("Build")["Environment"]["EnvironmentVariables"]
     names = {entry["Name"] for entry in build}
     known = {variable for setting in SETTINGS for variable in setting.variables}
-    assert names - known == {"JOB_ROLE_ARN", "PIPELINE_NAME", "START_OPTIONS"}
+    assert names - known == {"PIPELINE_NAME", "START_OPTIONS"}
 
 
 @pytest.mark.parametrize(

@@ -216,5 +216,5 @@ def _refuse_running(clients: Clients, pipeline: str) -> None:
             name = last_part(execution["PipelineExecutionArn"])
             raise StillInUse(
                 f"execution {name} of {pipeline} is {execution['PipelineExecutionStatus']}; stop it first: "
-                f"workflows stop {name}"
+                f"workflows stop {name}{clients.flag}"
             )

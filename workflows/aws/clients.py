@@ -68,6 +68,11 @@ class Clients:
                 getattr(self, name).close()
 
     @property
+    def flag(self) -> str:
+        """What a command that a message proposes needs to work in the same place."""
+        return " --on aws" if self.endpoint_url is None else ""
+
+    @property
     def are_local(self) -> bool:
         """Whether a server of this machine answers, which boto3's own settings may lead to, too."""
         host = urlsplit(self.sagemaker.meta.endpoint_url).hostname or ""

@@ -175,7 +175,7 @@ def plan(clients: Clients, wanted: Deployment) -> Plan:
         return Plan(action=NOTHING, deployment=wanted, replaces=config)
     if _becoming(current) == wanted.config:
         return Plan(action=FOLLOW, deployment=wanted, replaces=None if config == wanted.config else config)
-    refuse_endpoint(current)
+    refuse_endpoint(clients, current)
     return Plan(action=UPDATE, deployment=wanted, replaces=config)
 
 
@@ -261,7 +261,7 @@ def _refuse_version(clients: Clients, wanted: Deployment) -> None:
     if status != registry.APPROVED:
         raise CannotDeploy(
             f"model version {name} is {status}; only an Approved one is deployed: "
-            f"workflows models approve {name}"
+            f"workflows models approve {name}{clients.flag}"
         )
     if package.get("ModelPackageStatus") != "Completed":
         raise CannotDeploy(f"model version {name} is {package.get('ModelPackageStatus')}, not Completed")
@@ -288,7 +288,7 @@ def _refuse_shift(wanted: Deployment) -> None:
         )
 
 
-def refuse_endpoint(record: Record) -> None:
+def refuse_endpoint(clients: Clients, record: Record) -> None:
     """Refuse an endpoint that SageMaker would not update.
 
     Raises:
@@ -302,7 +302,7 @@ def refuse_endpoint(record: Record) -> None:
         reason = f": {record['FailureReason']}" if "FailureReason" in record else ""
         raise CannotDeploy(
             f"endpoint '{name}' is {status}{reason}; SageMaker updates none in this state. Delete it, then "
-            f"deploy again: workflows endpoints delete {name}"
+            f"deploy again: workflows endpoints delete {name}{clients.flag}"
         )
 
 

@@ -168,9 +168,9 @@ def find(clients: Clients, name: str, *, pipeline: str | None = None) -> Record:
             for record in listed(clients, owner, limit=1):
                 return describe(clients, str(record["PipelineExecutionArn"]))
         raise NotFound(
-            "nothing has run here yet; start with: workflows run birds-detection --profile sample"
-            if clients.are_local
-            else f"nothing has run in {clients.region} yet; start with: workflows start PIPELINE --on aws"
+            f"nothing has run in {clients.region} yet; start with: workflows start PIPELINE --on aws"
+            if clients.flag
+            else "nothing has run here yet; start with: workflows run birds-detection --profile sample"
         )
     if not name.startswith("arn:"):
         owner, _, execution_id = name.rpartition("/")
@@ -178,7 +178,7 @@ def find(clients: Clients, name: str, *, pipeline: str | None = None) -> Record:
     else:
         found = _described(clients, name) if _ARN.fullmatch(name) else None
     if found is None:
-        raise NotFound(f"no execution '{name}'; `workflows executions` lists them")
+        raise NotFound(f"no execution '{name}'; `workflows executions{clients.flag}` lists them")
     return found
 
 

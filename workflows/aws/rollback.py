@@ -21,7 +21,7 @@ def previous_config(clients: Clients, endpoint: str) -> str:
         NotFound: there is no such endpoint.
     """
     record = endpoints.get(clients, endpoint)
-    refuse_endpoint(record)
+    refuse_endpoint(clients, record)
     found = find_previous(clients, record)
     if found is None:
         raise CannotDeploy(

@@ -86,7 +86,7 @@ def definition_text(name: str, chosen: Settings) -> str:
     return compiled(
         name,
         region=chosen["region"],
-        role=chosen["role"],
+        role=chosen.job_role,
         default_bucket=chosen["bucket"],
         folder=chosen.home / "compiled",
     )

@@ -90,7 +90,7 @@ def deploy_command(
         wanted = Deployment(
             package=package,
             endpoint=endpoint or str(package.get("ModelPackageGroupName")),
-            role=place.role,
+            role=place.job_role,
             instance_type=instance_type or _first_type(package),
             instances=instances,
             kms_key=kms_key,
@@ -207,12 +207,12 @@ def _taken_back(place: Connection, planned: Plan, reason: str) -> DeploymentFail
     if planned.action == NOTHING:
         return DeploymentFailed(
             f"{reason}. {endpoint} has served it before, so nothing was taken back: workflows rollback "
-            f"{endpoint}{place.flag}"
+            f"{endpoint}{place.clients.flag}"
         )
     if planned.replaces is None:
         return DeploymentFailed(
             f"{reason}. {endpoint} had nothing before that it could go back to: workflows endpoints delete "
-            f"{endpoint}{place.flag}"
+            f"{endpoint}{place.clients.flag}"
         )
     say(f"* {reason}")
     rollback.go_back(place.clients, endpoint, planned.replaces)

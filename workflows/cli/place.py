@@ -50,7 +50,7 @@ class Connection:
 
     @property
     def role(self) -> str:
-        """The role that pipelines and their jobs take.
+        """The role that pipelines take.
 
         Raises:
             SettingsError: on AWS, it is still that of this machine.
@@ -63,9 +63,13 @@ class Connection:
         return self.settings["role"]
 
     @property
-    def flag(self) -> str:
-        """What a command that is proposed needs to work in the same place."""
-        return "" if self.is_local else f" --on {AWS}"
+    def job_role(self) -> str:
+        """The role that jobs and models take.
+
+        Raises:
+            SettingsError: see `role`.
+        """
+        return self.settings["job_role"] or self.role
 
     @property
     def pictures(self) -> Path:

@@ -79,13 +79,10 @@ def _run(given: argparse.Namespace) -> int:
         chosen = on_aws(load(flags={"role": given.role_arn}, environment=os.environ, folder=Path.cwd()))
         tags = {**project_tags(chosen), **_tags(given.tags)}
         get_pipeline, arguments = _entry_point(given, chosen)
-        region, role = (
-            str(arguments.get("region") or chosen["region"]),
-            arguments.get("role") or chosen["role"],
-        )
+        region, role = str(arguments.get("region") or chosen["region"]), arguments.get("role")
         with closing(Clients(region)) as clients:
             place = Connection(clients=clients, settings=chosen, store=None)
-            if role == chosen["role"]:
+            if role in (None, chosen.job_role):
                 role = place.role  # not that of this machine
             name, definition = _compile(get_pipeline, arguments)
             wanted = Wanted(
@@ -134,7 +131,7 @@ def _entry_point(given: argparse.Namespace, chosen: Settings) -> tuple[Callable[
     own = _object(given.kwargs)
     get_pipeline = _get_pipeline(given.module_name)
     project = os.environ.get("SAGEMAKER_PROJECT_ARN")
-    offered = {"region": chosen["region"], "role": chosen["role"]}
+    offered = {"region": chosen["region"], "role": chosen.job_role}
     if chosen.values["bucket"].origin != DEFAULT:
         offered["default_bucket"] = chosen["bucket"]
     if project:

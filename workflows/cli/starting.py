@@ -148,13 +148,13 @@ def follow_to_the_end(
     try:
         record = watch.to_the_end()
     except StillGoing as still:
-        raise StillGoing(f"{still}: workflows watch {last_part(arn)}{place.flag}") from None
+        raise StillGoing(f"{still}: workflows watch {last_part(arn)}{place.clients.flag}") from None
     succeeded = record["PipelineExecutionStatus"] == executions.SUCCEEDED
     document = summary(place, record, draw=False)
     if not succeeded:
         tell_failures(place.clients, arn, record)
         if can_be_retried(place.clients, arn, watch.step_types):
-            say(f"TIP   go on from there: workflows retry {last_part(arn)}{place.flag}")
+            say(f"TIP   go on from there: workflows retry {last_part(arn)}{place.clients.flag}")
     if as_json:
         print_json(document)
     else:
