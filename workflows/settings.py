@@ -10,7 +10,7 @@ from workflows.definition.errors import WorkflowError, did_you_mean
 
 FILE_NAME = "workflows.toml"
 DEFAULT = "default"
-_TABLES = ("images", "functions")
+_TABLES = ("images", "functions", "silence")
 LOCAL_ACCOUNT = "000000000000"
 
 
@@ -93,6 +93,18 @@ SETTINGS = (
         default="",
     ),
     Setting(
+        name="prices",
+        text="file with the prices of instances, instead of the table that `workflows check` brings",
+        variables=("WORKFLOWS_PRICES",),
+        default="",
+    ),
+    Setting(
+        name="require_kms_keys",
+        text="yes: a check finds whatever is stored without a KMS key of your own",
+        variables=("WORKFLOWS_REQUIRE_KMS_KEYS",),
+        default="",
+    ),
+    Setting(
         name="pretrained_models",
         text="folder with resnet-50-0000.params and vgg-16-0000.params, for UsePretrainedModel=1 here",
         variables=("PRETRAINED_MODELS_DIR",),
@@ -106,9 +118,10 @@ class Settings:
     """Every setting with its value and origin."""
 
     values: Mapping[str, Value]
-    # Tables of workflows.toml, in the form of local/stand_ins.toml.
+    # Tables of workflows.toml; the first two in the form of local/stand_ins.toml.
     images: Mapping[str, Any]
     functions: Mapping[str, Any]
+    silence: Mapping[str, str]  # of a check: identifier -> why
 
     def __getitem__(self, name: str) -> str:
         return self.values[name].value
@@ -150,7 +163,10 @@ def load(*, flags: Mapping[str, str | None], environment: Mapping[str, str], fol
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise SettingsError(f"{file}: [{name}] must be a table")
-    return Settings(values=values, images=tables["images"], functions=tables["functions"])
+    for name, reason in tables["silence"].items():
+        if not isinstance(reason, str):
+            raise SettingsError(f"{file}: [silence] {name} must be a string: the reason")
+    return Settings(values=values, **tables)
 
 
 def _value(

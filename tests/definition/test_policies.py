@@ -200,6 +200,7 @@ THROTTLING = {"ExceptionType": ["Step.THROTTLING"]}
         ),
         pytest.param("Training", [{**THROTTLING, "IntervalSeconds": True}], ["whole number"], id="boolean"),
         pytest.param("Training", [{**THROTTLING, "BackoffRate": -1}], ["BackoffRate: -1"], id="rate"),
+        pytest.param("Training", [{**THROTTLING, "BackoffRate": 10**400}], ["BackoffRate: 1000"], id="huge"),
         pytest.param("Training", [{**THROTTLING, "BackoffRate": "2"}], ["BackoffRate: '2'"], id="rate-text"),
     ],
 )

@@ -17,6 +17,7 @@ _INTERRUPTED = 130
 _COMMANDS = {
     "list": ("definition", "The pipelines."),
     "definition": ("definition", "A pipeline's compiled definition as JSON."),
+    "check": ("checking", "The mistakes in a definition, before anything costs money."),
     "run": ("run", "Run a pipeline on this machine."),
     "plan": ("upserting", "What an upsert would change; nothing is written."),
     "upsert": ("upserting", "Create a pipeline, or update it where something differs."),

@@ -11,6 +11,7 @@ import click
 from workflows.aws import executions, objects
 from workflows.aws import pipelines as cloud
 from workflows.aws.executions import Start
+from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import json_option, parse_assignments, say, set_option, settings
 from workflows.cli.conducting import conduct, ended_by_signals, follow
 from workflows.cli.data import draw_sample
@@ -19,7 +20,6 @@ from workflows.cli.place import LOCAL, Connection, connect
 from workflows.cli.starting import selected
 from workflows.definition.errors import WorkflowError
 from workflows.definition.loader import load
-from workflows.definition.model import Definition
 from workflows.definition.parameters import bind
 from workflows.local.executor import Options
 from workflows.local.faults import parse_faults
@@ -36,7 +36,8 @@ class _Chosen:
     """What is to run."""
 
     pipeline: str
-    definition: Definition
+    text: str  # the definition
+    from_s3: bool
     version: int | None  # None: the definition becomes the latest
 
 
@@ -89,10 +90,11 @@ def run_command(
     """
     started = time.monotonic()
     chosen = _choose(name, pipeline_version, settings())
-    definition = chosen.definition
-    options = Options(faults=parse_faults(faults, steps=definition.steps), use_cache=not no_cache)
     given = {**_profile_values(profile, chosen.pipeline), **parse_assignments(assignments)}
-    bind(definition, given)  # before anything is drawn or copied
+    preflight_or_refuse(chosen.text, given, settings(), is_local=True)  # before anything is drawn or copied
+    definition = load(chosen.text, source=name, from_s3=chosen.from_s3)
+    bind(definition, given)
+    options = Options(faults=parse_faults(faults, steps=definition.steps), use_cache=not no_cache)
     if data is not None and _DATA_PARAMETER not in definition.parameters:
         raise WorkflowError(f"--data: the definition has no parameter {_DATA_PARAMETER} to carry it")
     if data is None and profile is not None and _DATA_PARAMETER not in given:
@@ -117,12 +119,12 @@ def _choose(name: str, version: int | None, chosen: Settings) -> _Chosen:
     """From the catalogue, a file, or the versions that are here."""
     if version is None:
         pipeline, text = named_definition(name, chosen)
-        return _Chosen(pipeline=pipeline, definition=load(text, source=name), version=None)
+        return _Chosen(pipeline=pipeline, text=text, from_s3=False, version=None)
     pipeline = name if name in catalog.names() else pipeline_name(Path(name))
     with connect(LOCAL) as place:
         record = cloud.get(place.clients, pipeline, version=version)
-    definition = load(str(record["PipelineDefinition"]), source=pipeline, from_s3=True)
-    return _Chosen(pipeline=pipeline, definition=definition, version=version)
+    text = str(record["PipelineDefinition"])
+    return _Chosen(pipeline=pipeline, text=text, from_s3=True, version=version)
 
 
 def _profile_values(profile: str | None, pipeline: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from workflows.aws import executions
 from workflows.aws import pipelines as cloud
 from workflows.aws.executions import Selection, Start
 from workflows.aws.watching import StillGoing, Watch
+from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import (
     DONE,
     FAILED,
@@ -71,7 +72,9 @@ def start_command(
     with connect(on) as place:
         record = cloud.get(place.clients, pipeline, version=pipeline_version)
         # Refused here, not after the service has taken it.
-        bind(load(str(record["PipelineDefinition"]), source=pipeline, from_s3=True), given)
+        text = str(record["PipelineDefinition"])
+        preflight_or_refuse(text, given, place.settings, is_local=place.is_near)
+        bind(load(text, source=pipeline, from_s3=True), given)
         start = Start(
             parameters=given,
             version=pipeline_version,

@@ -8,6 +8,7 @@ import click
 from workflows.aws import pipelines
 from workflows.aws.changes import Changes, StepChange, changes
 from workflows.aws.pipelines import CREATED, UNCHANGED, Wanted
+from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import json_option, print_json, say, write_file
 from workflows.cli.definition import named_definition
 from workflows.cli.place import Connection, connect, on_option
@@ -76,7 +77,7 @@ def wanted_pipeline(name: str, place: Connection) -> Wanted:
     """A pipeline as this project's code and settings make it.
 
     Raises:
-        WorkflowError: on AWS, a setting that it needs has no value yet.
+        WorkflowError: the definition has mistakes, or, on AWS, a setting that it needs has no value yet.
     """
     role = place.role  # before a compilation that takes seconds
     if name in catalog.names() and not place.is_local and place.settings.values["bucket"].origin == DEFAULT:
@@ -84,6 +85,7 @@ def wanted_pipeline(name: str, place: Connection) -> Wanted:
             f"{name} reads and writes in a bucket: set `bucket` (ARTIFACT_BUCKET) to one in your account"
         )
     pipeline, definition = named_definition(name, place.settings)
+    preflight_or_refuse(definition, {}, place.settings, is_local=place.is_near)
     return Wanted(name=pipeline, definition=definition, role=role, tags=project_tags(place.settings))
 
 

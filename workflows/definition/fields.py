@@ -1,6 +1,6 @@
 """Reads the fields of a definition's objects, each fault with its place."""
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -70,7 +70,7 @@ def factor(node: Mapping[str, JSON], key: str, where: str) -> float | None:
     value = node.get(key)
     if value is None:
         return None
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= sys.float_info.max:
         raise DefinitionError(f"{where}.{key}: {value!r} must be a number, 0 or more")
     return float(value)
 

@@ -43,7 +43,7 @@ def load(text: str, *, source: str = "definition", from_s3: bool = False) -> Def
             "takes; write it without indentation, or hand it over through S3"
         )
     document = _document(text, source)
-    experiment = _experiment(document.get(EXPERIMENT))
+    experiment = read_experiment(document.get(EXPERIMENT))
     names = Names(
         parameters=read_parameters(document.get("Parameters")),
         steps=read_steps(document["Steps"]),
@@ -74,7 +74,7 @@ def _document(text: str, source: str) -> dict[str, JSON]:
     if document.get("Version", VERSION) != VERSION:
         raise DefinitionError(f"{source}: Version is {document['Version']!r}; only '{VERSION}' is known")
     _check_depth(document, source)
-    _check_metadata(document.get("Metadata"))
+    check_metadata(document.get("Metadata"))
     if document.get("MlflowConfig") is not None:
         an_object(document["MlflowConfig"], "MlflowConfig")
     return document
@@ -103,7 +103,12 @@ def _too_deep(source: str) -> DefinitionError:
     return DefinitionError(f"{source}: more than {_DEEPEST} objects and lists stand in one another")
 
 
-def _check_metadata(node: JSON) -> None:
+def check_metadata(node: JSON) -> None:
+    """Check Metadata; it may be null or absent.
+
+    Raises:
+        DefinitionError: a key or a value is malformed.
+    """
     for key, value in an_object(node or {}, "Metadata").items():
         if not _METADATA_KEY.fullmatch(key):
             raise DefinitionError(
@@ -115,8 +120,12 @@ def _check_metadata(node: JSON) -> None:
             )
 
 
-def _experiment(node: JSON) -> Mapping[str, JSON]:
-    """PipelineExperimentConfig; empty where it is null or absent, which means that there is no experiment."""
+def read_experiment(node: JSON) -> Mapping[str, JSON]:
+    """PipelineExperimentConfig; empty where it is null or absent, which means that there is no experiment.
+
+    Raises:
+        DefinitionError: a name in it is malformed.
+    """
     config = an_object(node or {}, EXPERIMENT)
     found = {key: config[key] for key in EXPERIMENT_FIELDS if config.get(key) is not None}
     for key, value in found.items():

@@ -21,7 +21,7 @@ _FLOAT = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 # Limits of the service model: PipelineParameterName, String1024, ParameterList. The published schema of
 # definitions lets names have 64 characters only, but lags behind the service.
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,256}")
-_MOST_PARAMETERS = 200
+MOST_PARAMETERS = 200
 _LONGEST_VALUE = 1024
 _LONGEST_DEFAULT = 4096
 
@@ -32,10 +32,10 @@ def read_parameters(nodes: JSON, where: str = "Parameters") -> dict[str, Paramet
     Raises:
         DefinitionError: one is malformed, two have one name, or there are too many.
     """
-    found = [(_parameter(node, place), place) for node, place in entries(nodes, where)]
-    if len(found) > _MOST_PARAMETERS:
+    found = [(read_parameter(node, place), place) for node, place in entries(nodes, where)]
+    if len(found) > MOST_PARAMETERS:
         raise DefinitionError(
-            f"{where}: {len(found)} are more than the {_MOST_PARAMETERS} that are allowed; write the values "
+            f"{where}: {len(found)} are more than the {MOST_PARAMETERS} that are allowed; write the values "
             "that never change into the steps"
         )
     return by_name(found, lambda parameter: parameter.name, kind="parameters")
@@ -57,16 +57,30 @@ def bind(definition: Definition, given: Mapping[str, str]) -> dict[str, Scalar]:
             raise ParameterError(
                 f"no parameter is named '{name}'{did_you_mean(name, list(definition.parameters))}"
             )
-        # An execution that goes on gives its defaults, too, which may be longer.
-        if len(text) > _LONGEST_VALUE and text != definition.parameters[name].default:
-            raise ParameterError(
-                f"parameter '{name}': {len(text)} characters are more than the {_LONGEST_VALUE} that a start "
-                "takes; put the value into S3 and give its URI"
-            )
-    return {name: _value(parameter, given.get(name)) for name, parameter in definition.parameters.items()}
+        check_length(definition.parameters[name], text)
+    return {name: value_of(parameter, given.get(name)) for name, parameter in definition.parameters.items()}
 
 
-def _parameter(node: Mapping[str, JSON], place: str) -> Parameter:
+def check_length(parameter: Parameter, text: str) -> None:
+    """Check that a start can carry a value.
+
+    Raises:
+        ParameterError: it is too long.
+    """
+    # An execution that goes on gives its defaults, too, which may be longer.
+    if len(text) > _LONGEST_VALUE and text != parameter.default:
+        raise ParameterError(
+            f"parameter '{parameter.name}': {len(text)} characters are more than the {_LONGEST_VALUE} that a "
+            "start takes; put the value into S3 and give its URI"
+        )
+
+
+def read_parameter(node: Mapping[str, JSON], place: str) -> Parameter:
+    """Read one parameter.
+
+    Raises:
+        DefinitionError: it is malformed.
+    """
     name = node.get("Name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DefinitionError(
@@ -101,7 +115,12 @@ def _default(value: JSON, kind: str, where: str) -> Scalar | None:
     return value
 
 
-def _value(parameter: Parameter, text: str | None) -> Scalar:
+def value_of(parameter: Parameter, text: str | None) -> Scalar:
+    """A parameter's value: the given one, else its default.
+
+    Raises:
+        ParameterError: it has the wrong type or is no choice, or there is none.
+    """
     if text is None:
         if parameter.default is None:
             raise ParameterError(

@@ -63,7 +63,7 @@ def retry_policies(node: JSON, kind: str, where: str) -> tuple[RetryPolicy, ...]
     Raises:
         DefinitionError: steps of this type have none, or they are malformed or overlap.
     """
-    found = [(_retry_policy(entry, kind, place), place) for entry, place in entries(node, where)]
+    found = [(retry_policy(entry, kind, place), place) for entry, place in entries(node, where)]
     places: dict[str, str] = {}
     for policy, place in found:
         for exception_type in policy.exception_types:
@@ -84,7 +84,12 @@ def _without(policy: RetryPolicy, exception_types: Collection[str]) -> RetryPoli
     return replace(policy, exception_types=kept)
 
 
-def _retry_policy(node: Mapping[str, JSON], kind: str, where: str) -> RetryPolicy:
+def retry_policy(node: Mapping[str, JSON], kind: str, where: str) -> RetryPolicy:
+    """Read one of RetryPolicies; arguments as for retry_policies.
+
+    Raises:
+        DefinitionError: it is malformed.
+    """
     attempts = whole_number(node, "MaxAttempts", where, between=(0, _MOST_ATTEMPTS), unit="attempts")
     expiry = whole_number(node, "ExpireAfterMin", where, between=(1, _LATEST_EXPIRY_MIN), unit="minutes")
     interval = whole_number(node, "IntervalSeconds", where, between=(1, _LONGEST_INTERVAL_S), unit="seconds")

@@ -12,8 +12,8 @@ from workflows.definition.step_types import step_type
 
 # Limits of the service model: StepName, StepDisplayName, StepDescription, the reason of a Fail step.
 _NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-_LONGEST_DISPLAY_NAME = 256
-_LONGEST_DESCRIPTION = 3072
+LONGEST_DISPLAY_NAME = 256
+LONGEST_DESCRIPTION = 3072
 _LONGEST_ERROR_MESSAGE = 3072
 # What is read into attributes of its own; the rest, such as a Lambda's FunctionArn, stays as it is.
 _KNOWN_FIELDS = (
@@ -45,14 +45,19 @@ def read_steps(nodes: JSON, where: str = "Steps") -> dict[str, Step]:
 
 def _places(nodes: JSON, where: str) -> Iterator[tuple[str, str]]:
     for node, place in entries(nodes, where):
-        yield _name(node, place), place
+        yield check_step_name(node, place), place
         arguments = node.get("Arguments")
         if node.get("Type") == "Condition" and isinstance(arguments, dict):
             for key, _ in _BRANCHES:
                 yield from _places(arguments.get(key), f"{place}.Arguments.{key}")
 
 
-def _name(node: Mapping[str, JSON], where: str) -> str:
+def check_step_name(node: Mapping[str, JSON], where: str) -> str:
+    """A step's name.
+
+    Raises:
+        DefinitionError: it is missing or malformed.
+    """
     name = node.get("Name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise DefinitionError(
@@ -73,7 +78,7 @@ def _steps(nodes: JSON, where: str, branch: Branch | None) -> Iterator[Step]:
 
 
 def _step(node: Mapping[str, JSON], place: str, branch: Branch | None) -> Step:
-    name = _name(node, place)
+    name = check_step_name(node, place)
     where = f"{place} '{name}'"
     kind = text(node, "Type", where)
     _check_required(node, kind, where)
@@ -91,8 +96,8 @@ def _step(node: Mapping[str, JSON], place: str, branch: Branch | None) -> Step:
         fields={key: value for key, value in node.items() if key not in _KNOWN_FIELDS},
         cache=cache_policy(node.get("CacheConfig"), kind, f"{where} CacheConfig"),
         retries=retry_policies(node.get("RetryPolicies"), kind, f"{where} RetryPolicies"),
-        display_name=optional_text(node, "DisplayName", where, at_most=_LONGEST_DISPLAY_NAME),
-        description=optional_text(node, "Description", where, at_most=_LONGEST_DESCRIPTION),
+        display_name=optional_text(node, "DisplayName", where, at_most=LONGEST_DISPLAY_NAME),
+        description=optional_text(node, "Description", where, at_most=LONGEST_DESCRIPTION),
     )
 
 
@@ -101,7 +106,7 @@ def _depends_on(nodes: JSON, where: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for index, node in enumerate(listed(nodes, where)):
         place = f"{where}[{index}]"
-        name, trigger = _dependency(node, place)
+        name, trigger = read_dependency(node, place)
         if found.setdefault(name, trigger) != trigger:
             raise DefinitionError(
                 f"{place}: '{name}' is listed twice, with Triggers {found[name]} and {trigger}"
@@ -109,7 +114,12 @@ def _depends_on(nodes: JSON, where: str) -> dict[str, str]:
     return found
 
 
-def _dependency(node: JSON, where: str) -> tuple[str, str]:
+def read_dependency(node: JSON, where: str) -> tuple[str, str]:
+    """Read an entry of DependsOn: the step, and the outcome that lets this one run.
+
+    Raises:
+        DefinitionError: it is malformed.
+    """
     if isinstance(node, str):
         return node, _COMPLETED
     # Since version 3.27 of the SDK.
@@ -132,7 +142,7 @@ def _arguments(
     if kind == "Condition":
         return _condition_arguments(arguments, where, branch)
     if kind == "Fail":
-        _check_message(arguments, f"{where} Arguments")
+        check_message(arguments, f"{where} Arguments")
     return arguments
 
 
@@ -152,7 +162,12 @@ def _condition_arguments(
     return {"Conditions": arguments["Conditions"]}
 
 
-def _check_message(arguments: Mapping[str, JSON], where: str) -> None:
+def check_message(arguments: Mapping[str, JSON], where: str) -> None:
+    """Check the arguments of a Fail step.
+
+    Raises:
+        DefinitionError: its ErrorMessage is missing, no string or too long.
+    """
     if not isinstance(arguments.get("ErrorMessage"), dict):
         text(arguments, "ErrorMessage", where, at_most=_LONGEST_ERROR_MESSAGE)
 
@@ -163,13 +178,18 @@ def _property_files(
     place = f"{where} PropertyFiles"
     if nodes and not step_type(kind).has_property_files:
         raise DefinitionError(f"{place}: only Processing steps have property files; remove it")
-    found = [(_property_file(entry, at), at) for entry, at in entries(nodes, place)]
+    found = [(read_property_file(entry, at), at) for entry, at in entries(nodes, place)]
     for file, at in found:
-        _check_output(file, arguments, f"{at} '{file.name}'")
+        check_output(file, arguments, f"{at} '{file.name}'")
     return by_name(found, lambda file: file.name, kind="property files")
 
 
-def _property_file(node: Mapping[str, JSON], where: str) -> PropertyFile:
+def read_property_file(node: Mapping[str, JSON], where: str) -> PropertyFile:
+    """Read an entry of PropertyFiles.
+
+    Raises:
+        DefinitionError: it is malformed.
+    """
     return PropertyFile(
         name=text(node, "PropertyFileName", where),
         output=text(node, "OutputName", where),
@@ -177,7 +197,12 @@ def _property_file(node: Mapping[str, JSON], where: str) -> PropertyFile:
     )
 
 
-def _check_output(file: PropertyFile, arguments: Mapping[str, JSON], where: str) -> None:
+def check_output(file: PropertyFile, arguments: Mapping[str, JSON], where: str) -> None:
+    """Check that a property file's output is one of its step's.
+
+    Raises:
+        DanglingReference: it is not.
+    """
     config = arguments.get("ProcessingOutputConfig")
     outputs = config.get("Outputs") if isinstance(config, dict) else None
     known = [str(entry.get("OutputName")) for entry in _objects(outputs)]
