@@ -101,10 +101,14 @@ def read_json(clients: Clients, uri: str) -> JSON:
 
 
 def keys(clients: Clients, uri: str) -> Iterator[str]:
-    """The URIs of the objects below a "folder"."""
+    """The URIs of the objects below a "folder"; none where there is no such bucket."""
     bucket, below = _folder(uri)
-    for entry in pages(clients.s3, "list_objects_v2", "Contents", Bucket=bucket, Prefix=below):
-        yield f"s3://{bucket}/{entry['Key']}"
+    try:
+        for entry in pages(clients.s3, "list_objects_v2", "Contents", Bucket=bucket, Prefix=below):
+            yield f"s3://{bucket}/{entry['Key']}"
+    except ClientError as error:
+        if not is_missing(error):
+            raise
 
 
 def download(clients: Clients, uri: str, target: Path) -> None:
