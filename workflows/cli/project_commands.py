@@ -21,6 +21,7 @@ from workflows.aws.errors import CloudError, told
 from workflows.aws.executions import Start
 from workflows.aws.pipelines import Wanted
 from workflows.aws.watching import Watch
+from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import say, write_file
 from workflows.cli.failures import tell_failures
 from workflows.cli.place import Connection, on_aws
@@ -85,6 +86,7 @@ def _run(given: argparse.Namespace) -> int:
             if role in (None, chosen.job_role):
                 role = place.role  # not that of this machine
             name, definition = _compile(get_pipeline, arguments)
+            preflight_or_refuse(definition, {}, chosen, is_local=place.is_near)
             wanted = Wanted(
                 name=name, definition=definition, role=str(role), description=given.description, tags=tags
             )

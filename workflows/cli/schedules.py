@@ -8,6 +8,7 @@ import click
 
 from workflows.aws import pipelines, schedules
 from workflows.aws.schedules import Schedule
+from workflows.cli.checking import preflight_or_refuse
 from workflows.cli.common import json_option, parse_assignments, print_json, print_table, say, set_option
 from workflows.cli.place import connect, on_option
 from workflows.definition.errors import WorkflowError
@@ -59,7 +60,9 @@ def schedule_command(
         begun = schedules.begun(place.clients, name or pipeline, expression)
         times = upcoming(expression, zone=zone, begun=begun) if begun else times
         record = pipelines.get(place.clients, pipeline)
-        bind(load(str(record["PipelineDefinition"]), source=pipeline, from_s3=True), given)
+        definition = str(record["PipelineDefinition"])
+        preflight_or_refuse(definition, given, place.settings, is_local=place.is_near)
+        bind(load(definition, source=pipeline, from_s3=True), given)
         wanted = Schedule(
             name=name or pipeline,
             pipeline_arn=str(record["PipelineArn"]),
