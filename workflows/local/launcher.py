@@ -190,8 +190,10 @@ def _execute(command: list[str], *, silent: bool = False) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2) if silent else (0,):
         os.dup2(nothing, number)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and that would be inherited
+    # Python ignores some, and whoever started the engine others (a shell's `&` those of the keyboard); the
+    # command would inherit that.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGCHLD})
     try:
         os.execvp(command[0], command)  # noqa: S606 - to run what it is told is its task

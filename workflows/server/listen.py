@@ -48,14 +48,14 @@ def listening(host: str = "127.0.0.1", port: int = 0) -> Iterator[Address]:
 
 def serve(app: ASGIApp, address: Address) -> None:
     """Serve until SIGINT or SIGTERM."""
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", timeout_graceful_shutdown=5)
     uvicorn.Server(config).run(sockets=[address.listener])
 
 
 @contextmanager
 def serving(app: ASGIApp, address: Address) -> Iterator[None]:
     """Serve in a thread while the block runs."""
-    server = _Beside(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    server = _Beside(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [address.listener]}, daemon=True)
     thread.start()
     try:
