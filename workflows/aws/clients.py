@@ -102,6 +102,12 @@ class Clients:
         return self._session.client(service, endpoint_url=self.endpoint_url, config=config)
 
 
+def configured_region() -> str | None:
+    """The region of boto3's own configuration, such as a profile's; None if there is none."""
+    region: str | None = boto3.session.Session().region_name
+    return region
+
+
 def pages(client: Any, operation: str, key: str, **request: object) -> Iterator[Record]:
     """The entries that a list call has under `key`, page after page."""
     for page in client.get_paginator(operation).paginate(**request):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from workflows.aws.clients import Clients
+from workflows.aws.clients import Clients, configured_region
 from workflows.aws.errors import told
 from workflows.aws.watching import HERE, ON_AWS, Pace
 from workflows.cli.common import open_store, settings
@@ -130,9 +130,7 @@ def on_aws(chosen: Settings) -> Settings:
     """Settings as they count on AWS: the region of boto3's own configuration comes before our default."""
     if chosen.values["region"].origin != DEFAULT:
         return chosen
-    import boto3
-
-    region = boto3.session.Session().region_name
+    region = configured_region()
     if region is None:
         return chosen
     own = Value(value=region, origin="AWS configuration")

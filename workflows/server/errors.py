@@ -22,8 +22,3 @@ def not_found(message: str) -> AwsError:
 def in_use(message: str) -> AwsError:
     """SageMaker's ResourceInUse."""
     return AwsError("ResourceInUse", message)
-
-
-def limit_exceeded(message: str) -> AwsError:
-    """SageMaker's ResourceLimitExceeded."""
-    return AwsError("ResourceLimitExceeded", message)

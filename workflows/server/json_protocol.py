@@ -25,11 +25,6 @@ class JsonService:
         """What X-Amz-Target begins with."""
         return str(self._model.metadata["targetPrefix"])
 
-    def handles(self, target: str) -> bool:
-        """Whether a target's operation exists here."""
-        prefix, _, operation = target.partition(".")
-        return prefix == self.prefix and operation in self._operations
-
     def call(self, machine: Machine, target: str, body: bytes) -> dict[str, object]:
         """Answer one request.
 
