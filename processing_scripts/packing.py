@@ -1,4 +1,4 @@
-"""Checking, or decoding, resizing and encoding many pictures in several processes, in order."""
+"""Checking, or decoding, resizing and encoding many pictures on several cores, in order."""
 
 import hashlib
 from collections.abc import Generator, Sequence
@@ -13,6 +13,7 @@ from processing_scripts.vision.images import (
     check_image,
     decode_image,
     encode_jpeg,
+    mirror_image,
     resize_shorter_side,
     scaled_size,
 )
@@ -64,7 +65,6 @@ def encode_pictures(
 
     Raises:
         FileNotFoundError: a picture is missing.
-        JobError: the system ended a worker process.
     """
     return map_in_order(partial(_process, encoding=encoding), requests, workers=workers)
 
@@ -92,6 +92,6 @@ def _encode(request: Request, encoding: Encoding, data: bytes, digest: str) -> E
     original = encode_jpeg(pixels, quality=encoding.quality)
     mirrored = b""
     if request.work is Work.ENCODE_WITH_MIRROR:
-        mirrored = encode_jpeg(pixels[:, ::-1], quality=encoding.quality)
+        mirrored = encode_jpeg(mirror_image(pixels), quality=encoding.quality)
     height, width = pixels.shape[:2]
     return Encoded(original=original, mirrored=mirrored, source_sha256=digest, width=width, height=height)

@@ -52,7 +52,7 @@ class Packing:
 
     host: Host
     encoding: Encoding
-    workers: int  # processes
+    workers: int  # threads
     unreadable: Unreadable  # takes the pictures that have to be left out
 
 

@@ -249,7 +249,7 @@ def _describe(prepared: Prepared, outputs: OutputTree) -> None:
 
 
 def _described(settings: Settings) -> dict[str, object]:
-    """The settings that change the outputs; the number of processes does not."""
+    """The settings that change the outputs; the number of workers does not."""
     split = (
         {"train_ratio": settings.train_ratio}
         if settings.train_ratio

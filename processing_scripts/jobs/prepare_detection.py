@@ -173,7 +173,7 @@ def _describe(prepared: Prepared, outputs: OutputTree) -> None:
 
 
 def _described(settings: Settings, class_ids: list[int]) -> dict[str, object]:
-    """The settings that change the outputs; the number of processes does not."""
+    """The settings that change the outputs; the number of workers does not."""
     described: dict[str, object] = {
         "classes": class_ids,
         "split": settings.split,

@@ -156,13 +156,18 @@ def scaled_size(width: int, height: int, side: int) -> tuple[int, int]:
     return size
 
 
+def mirror_image(pixels: Pixels) -> Pixels:
+    """The picture mirrored left to right."""
+    return cv2.flip(pixels, 1).astype(np.uint8, copy=False)
+
+
 def encode_jpeg(pixels: Pixels, *, quality: int = 95) -> bytes:
     """The pixels (blue, green, red) as a JPEG file of quality 1 to 100.
 
     Raises:
         ValueError: OpenCV cannot encode them.
     """
-    encoded, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    encoded, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not encoded:
         raise ValueError(f"{pixels.shape[1]} x {pixels.shape[0]} pixels cannot be encoded as JPEG")
     return data.tobytes()
