@@ -42,11 +42,12 @@ def pack(
     def request(picture: Picture) -> Request:
         return Request(source=tree.root / picture.path, work=Work.ENCODE)
 
-    def write(picture: Picture, encoded: Encoded) -> None:
+    def write(picture: Picture, encoded: Encoded) -> int:
         size = (encoded.width, encoded.height)
         _check_size(picture.path, size, shape, remedy="use --resize or leave it out")
         record = pack_image_record(picture.label, picture.index, encoded.original)
         (train if picture.is_training else validation).write(picture.index, record)
+        return len(record)
 
     with (
         record_part(outputs, "train", "train", number=number, count=count) as train,

@@ -1,11 +1,10 @@
 """The record files of prepare_detection: pictures, mirrored pictures, held-out pictures."""
 
 import tempfile
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from processing_scripts.contract import Host
 from processing_scripts.datasets.annotations import Entry
 from processing_scripts.jobs.preparation import record_part
 from processing_scripts.outputs import OutputTree
@@ -22,50 +21,29 @@ from processing_scripts.vision.recordio import (
 BOTH = "train_flipped"
 
 
-def pack(entries: list[Entry], outputs: OutputTree, packing: Packing) -> Packed[Entry]:
+def pack(entries: Sequence[Entry], outputs: OutputTree, packing: Packing) -> Packed[Entry]:
     """Decode every picture of this instance's share once and write all record files.
 
     Raises:
-        JobError: too many pictures have to be left out.
+        JobError: too many pictures have to be left out, or the disk has too little room.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="mirrored-") as scratch,
-        _originals_of_both(outputs, packing.host) as both,
-    ):
-        mirrored = Path(scratch) / "mirrored.rec"
-        packed = _pack_originals(entries, both, mirrored, outputs, packing)
-        # The mirror images come after the last original, and were made long before it.
-        with _mirrors_of_both(both, outputs, packing.host) as file:
-            for entry, payload in zip(packed.here.training, RecordReader(mirrored), strict=True):
-                file.write(entry.flipped.index, payload)
-    return packed
-
-
-def _originals_of_both(outputs: OutputTree, host: Host) -> IndexedRecordWriter:
-    count = host.count if host.count == 1 else 2 * host.count
-    return record_part(outputs, BOTH, "train", number=host.index + 1, count=count)
-
-
-def _mirrors_of_both(
-    both: IndexedRecordWriter, outputs: OutputTree, host: Host
-) -> AbstractContextManager[IndexedRecordWriter]:
-    """Where mirror images go: after the originals of this instance, or in a part after those of all."""
-    if host.count == 1:
-        return nullcontext(both)
-    return record_part(outputs, BOTH, "train", number=host.count + host.index + 1, count=2 * host.count)
-
-
-def _pack_originals(
-    entries: list[Entry], both: IndexedRecordWriter, mirrored: Path, outputs: OutputTree, packing: Packing
-) -> Packed[Entry]:
     part = {"number": packing.host.index + 1, "count": packing.host.count}
     with (
-        record_part(outputs, "train", "train", **part) as train,
-        record_part(outputs, "validation", "validation", **part) as validation,
-        RecordWriter(mirrored) as aside,
+        tempfile.TemporaryDirectory(prefix="mirrored-") as scratch,
+        record_part(outputs, BOTH, "train", **part) as both,
     ):
-        writers = _Writers(train=train, both=both, validation=validation, aside=aside)
-        return pack_share(entries, _request, writers.write, packing)
+        mirrored = Path(scratch) / "mirrored.rec"
+        with (
+            record_part(outputs, "train", "train", **part) as train,
+            record_part(outputs, "validation", "validation", **part) as validation,
+            RecordWriter(mirrored) as aside,
+        ):
+            writers = _Writers(train=train, both=both, validation=validation, aside=aside)
+            packed = pack_share(entries, _request, writers.write, packing)
+        # The mirror images come after the last original, and were made long before it.
+        for entry, payload in zip(packed.here.training, RecordReader(mirrored), strict=True):
+            both.write(entry.flipped.index, payload)
+    return packed
 
 
 def _request(entry: Entry) -> Request:
@@ -80,14 +58,17 @@ class _Writers:
     validation: IndexedRecordWriter
     aside: RecordWriter
 
-    def write(self, entry: Entry, encoded: Encoded) -> None:
+    def write(self, entry: Entry, encoded: Encoded) -> int:
+        """Write a picture's records; returns the bytes that they will take in the end."""
         record = _record(entry.original, encoded.original)
         if not entry.is_training:
             self.validation.write(entry.original.index, record)
-            return
+            return len(record)
         self.train.write(entry.original.index, record)
         self.both.write(entry.original.index, record)
-        self.aside.write(_record(entry.flipped, encoded.mirrored))
+        mirrored = _record(entry.flipped, encoded.mirrored)
+        self.aside.write(mirrored)
+        return 2 * len(record) + len(mirrored)
 
 
 def _record(row: DetectionRow, image: bytes) -> bytes:

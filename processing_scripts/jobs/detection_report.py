@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from processing_scripts import contract
 from processing_scripts.datasets.annotations import Entry
@@ -47,7 +48,7 @@ def report(prepared: Prepared) -> dict[str, object]:
         "num_classes": len(prepared.names),
         "num_training_samples": len(training),
         "num_training_samples_with_flips": 2 * len(training),
-        "label_width": max(len(entry.original.label) for entry in training + validation),
+        "label_width": max(len(entry.original.label) for entry in chain(training, validation)),
     }
     return {
         # SageMaker takes hyperparameters as strings only.

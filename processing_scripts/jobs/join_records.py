@@ -8,8 +8,9 @@ Outputs below /opt/ml/processing/output, of each of these folders:
 
     train/train.rec    lists/train.idx
 
-Every record is checked against its list's row, so that a part that is missing, or left from another run, is
-noticed. A record file that is whole is passed on.
+Each part is in the order of the list, and so is what they are joined to. Every record is checked against its
+list's row, so that a part that is missing, or left from another run, is noticed. A record file that is whole
+is passed on.
 """
 
 import sys
@@ -72,29 +73,75 @@ def join(settings: Settings) -> None:
 
 def _join(parts: Sequence[Path], list_file: Path, name: str, outputs: OutputTree) -> None:
     indices = read_indices(list_file)
-    records = with_progress(_records(parts), phase=f"join {name}", total=len(indices), unit="records")
-    count = 0
+    progress = with_progress(indices, phase=f"join {name}", total=len(indices), unit="records")
+    heads = _Heads(parts)
     with IndexedRecordWriter(outputs.stage(name), outputs.stage(f"{LISTS}/{list_file.stem}.idx")) as writer:
-        for count, (where, index, payload) in enumerate(records, start=1):
-            if indices[count - 1 : count] != [index]:
-                raise JobError(f"{where} has the id {index}, which is not that of row {count} of {list_file}")
+        for row, index in enumerate(progress, start=1):
+            payload = heads.take(index)
+            if payload is None:
+                raise JobError(
+                    f"{list_file}: row {row}: no part goes on with the id {index}; {heads.stand()}"
+                )
             writer.write(index, payload)
-    if count < len(indices):
-        raise JobError(
-            f"{parts[-1]}: the parts end after {count} records, {list_file} has {len(indices)} rows"
+    if heads.remain():
+        raise JobError(f"{list_file}: ends after {len(indices)} rows; {heads.stand()}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """The next record of a part."""
+
+    where: str
+    payload: bytes
+    rest: Iterator[tuple[str, int, bytes]]
+
+
+class _Heads:
+    """The parts, each in the order of the list and read as far as it was taken."""
+
+    def __init__(self, parts: Sequence[Path]) -> None:
+        self._heads: dict[int, _Head] = {}  # by id
+        for part in parts:
+            self._advance(_records(part))
+
+    def _advance(self, records: Iterator[tuple[str, int, bytes]]) -> None:
+        found = next(records, None)
+        if found is None:
+            return
+        where, index, payload = found
+        if index in self._heads:
+            raise JobError(f"{where} has the id {index}, as has {self._heads[index].where}; ids are unique")
+        self._heads[index] = _Head(where=where, payload=payload, rest=records)
+
+    def take(self, index: int) -> bytes | None:
+        """The record of this id, if it is the next one of a part."""
+        head = self._heads.pop(index, None)
+        if head is None:
+            return None
+        self._advance(head.rest)
+        return head.payload
+
+    def remain(self) -> bool:
+        """Whether a part has more records."""
+        return bool(self._heads)
+
+    def stand(self) -> str:
+        """Where the parts stand, and what to do."""
+        places = [f"{head.where} has {index}" for index, head in self._heads.items()]
+        return (
+            f"{', '.join(places[:3]) or 'all parts have ended'}; give it the lists and all parts of one run"
         )
 
 
-def _records(parts: Sequence[Path]) -> Iterator[tuple[str, int, bytes]]:
+def _records(part: Path) -> Iterator[tuple[str, int, bytes]]:
     """Where it stands, id and payload of every record."""
-    for part in parts:
-        for number, payload in enumerate(RecordReader(part), start=1):
-            where = f"{part}: record {number}"
-            try:
-                _, index, _ = unpack_image_record(payload)
-            except ValueError as error:
-                raise JobError(f"{where}: {error}") from None
-            yield where, index, payload
+    for number, payload in enumerate(RecordReader(part), start=1):
+        where = f"{part}: record {number}"
+        try:
+            _, index, _ = unpack_image_record(payload)
+        except ValueError as error:
+            raise JobError(f"{where}: {error}") from None
+        yield where, index, payload
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -195,6 +195,7 @@ def _pack_tree(tree: ClassTree, settings: Settings, outputs: OutputTree, host: H
         encoding=Encoding(shorter_side=settings.resize, quality=settings.quality),
         workers=settings.workers,
         unreadable=Unreadable(pictures=len(pictures), max_share=settings.max_unreadable_share),
+        output=settings.output,
     )
     packed = pack(tree, pictures, outputs, packing, settings.image_shape)
     if host.is_first:

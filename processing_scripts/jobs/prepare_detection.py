@@ -94,6 +94,7 @@ def prepare(settings: Settings) -> None:
             encoding=Encoding(shorter_side=settings.resize, quality=settings.quality),
             workers=settings.workers,
             unreadable=Unreadable(pictures=len(pictures), max_share=settings.max_unreadable_share),
+            output=settings.output,
         )
         annotations = annotate(data, pictures, packing.unreadable)
         packed = pack(annotations.entries, outputs, packing)

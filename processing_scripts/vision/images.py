@@ -1,13 +1,13 @@
 """Reading, resizing and encoding pictures that come from outside.
 
-Orientation tags (EXIF) are ignored throughout: the boxes of a data set refer to the stored pixels, and a
-picture turned for display would no longer fit its boxes.
+Orientation tags (Exif) are ignored unless asked for: the boxes of a data set refer to the stored pixels, and
+a picture turned for display would no longer fit its boxes.
 """
 
-import io
 import math
-import warnings
-from typing import BinaryIO
+from enum import IntEnum
+from io import BytesIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -15,17 +15,33 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from processing_scripts.contract import JobError
+from processing_scripts.vision.headers import (
+    END_OF_IMAGE,
+    PNG_END,
+    Format,
+    Header,
+    parse_header,
+    read_header,
+)
 
 Pixels = NDArray[np.uint8]  # [height, width, 3], channels blue, green, red
+AnyPixels = NDArray[Any]  # [height, width] or [height, width, channels]
 
 # 240 MB decoded. A header of a few bytes can claim more, so it is read before any memory is asked for.
 MAX_PIXELS = 80_000_000
-FORMATS = ("JPEG", "PNG")
 # The widest and tallest picture that libjpeg writes.
 MAX_JPEG_SIDE = 65_500
 
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, b"\xff\xd9"
-_PNG_SIGNATURE, _PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+# What OpenCV decodes besides JPEG and PNG.
+_OTHER_FORMATS = ("BMP", "WEBP", "TIFF")
+
+
+class Colour(IntEnum):
+    """The channels that a picture is decoded to; the numbers are OpenCV's and im2rec's."""
+
+    UNCHANGED = -1  # as stored, with transparency
+    GREY = 0
+    COLOUR = 1  # blue, green, red
 
 
 class ImageError(JobError):
@@ -37,24 +53,40 @@ class ImageError(JobError):
 
 
 def read_size(file: BinaryIO, *, source: str) -> tuple[int, int]:
-    """Width and height in pixels, from the header alone.
+    """Width and height in pixels as stored, from the header alone.
 
     Raises:
         ImageError: not a JPEG or PNG file, or more than MAX_PIXELS.
     """
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns from a size on that lies above ours.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=FORMATS) as image:
-                width, height = image.size
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ImageError(source, f"has more than {MAX_PIXELS} pixels") from None
-    except (OSError, ValueError, SyntaxError):
-        raise ImageError(source, "is not a readable JPEG or PNG file") from None
-    if width * height > MAX_PIXELS:
-        raise ImageError(source, f"has {width} x {height} pixels, more than {MAX_PIXELS}")
-    return width, height
+    header = _checked(read_header(file), source)
+    return header.width, header.height
+
+
+def whole_header(data: bytes, *, source: str) -> Header:
+    """The header of a file whose end is there, and whose pixels fit into memory.
+
+    Raises:
+        ImageError: not a JPEG or PNG file, more than MAX_PIXELS, or cut short.
+    """
+    header = _checked(parse_header(data), source)
+    # OpenCV fills the missing part of a truncated file with grey and reports success.
+    if not _has_end(data, header):
+        raise ImageError(source, "is cut short")
+    return header
+
+
+def _checked(header: Header | None, source: str) -> Header:
+    if header is None:
+        raise ImageError(source, "is not a readable JPEG or PNG file")
+    if header.width * header.height > MAX_PIXELS:
+        raise ImageError(source, f"has {header.width} x {header.height} pixels, more than {MAX_PIXELS}")
+    return header
+
+
+def _has_end(data: bytes, header: Header) -> bool:
+    """Whether the end marker follows the picture data; a thumbnail in the header has one of its own."""
+    end = PNG_END if header.format is Format.PNG else END_OF_IMAGE
+    return data.find(end, header.end) != -1
 
 
 def decode_image(data: bytes, *, source: str) -> Pixels:
@@ -70,7 +102,8 @@ def decode_image(data: bytes, *, source: str) -> Pixels:
     Raises:
         ImageError: not a picture, too large, cut short, or not decodable.
     """
-    return _decode(data, _size_of_whole(data, source), cv2.IMREAD_COLOR, shrink=1, source=source)
+    header = whole_header(data, source=source)
+    return _decode(data, (header.width, header.height), cv2.IMREAD_COLOR, shrink=1, source=source)
 
 
 def check_image(data: bytes, *, source: str) -> tuple[int, int]:
@@ -82,8 +115,9 @@ def check_image(data: bytes, *, source: str) -> tuple[int, int]:
     Raises:
         ImageError: the one that `decode_image` raises.
     """
-    size = _size_of_whole(data, source)
-    if data.startswith(_PNG_SIGNATURE):
+    header = whole_header(data, source=source)
+    size = (header.width, header.height)
+    if header.format is Format.PNG:
         # OpenCV decodes a PNG file whole before it makes it smaller.
         _decode(data, size, cv2.IMREAD_COLOR, shrink=1, source=source)
     else:
@@ -91,43 +125,80 @@ def check_image(data: bytes, *, source: str) -> tuple[int, int]:
     return size
 
 
-def _size_of_whole(data: bytes, source: str) -> tuple[int, int]:
-    """Width and height that the header of a file says, whose end is there."""
-    size = read_size(io.BytesIO(data), source=source)
-    # OpenCV fills the missing part of a truncated file with grey and reports success.
-    if not _has_end(data):
-        raise ImageError(source, "is cut short")
-    return size
-
-
 def _decode(data: bytes, size: tuple[int, int], mode: int, *, shrink: int, source: str) -> Pixels:
     """The pixels of a picture of that width and height, each side divided by `shrink` and rounded up."""
-    try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error as error:
-        raise ImageError(source, f"cannot be decoded: {error.err}") from None
-    # OpenCV returns None for what it cannot read, which its type stubs leave out.
-    if not isinstance(pixels, np.ndarray):
-        raise ImageError(source, "cannot be decoded")
+    pixels = _imdecode(data, mode | cv2.IMREAD_IGNORE_ORIENTATION, source)
     width, height = size
     if pixels.shape != (math.ceil(height / shrink), math.ceil(width / shrink), 3):
         raise ImageError(source, f"says {width} x {height} pixels, and has more or fewer")
     return pixels.astype(np.uint8, copy=False)
 
 
-def _has_end(data: bytes) -> bool:
-    """Whether the end marker follows the picture data; a thumbnail in the header has one of its own."""
-    if data.startswith(_PNG_SIGNATURE):
-        return data.rfind(_PNG_END) != -1
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != _START_OF_SCAN:
-        # 0xFF before a marker is padding, one byte long.
-        padding = data[position + 1] == 0xFF
-        position += 1 if padding else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return data.find(_END_OF_IMAGE, position) != -1
+def decode_any(data: bytes, *, colour: Colour, is_turned: bool, source: str) -> AnyPixels:
+    """Decode whatever im2rec packs: JPEG, PNG, BMP, WebP or TIFF.
+
+    Args:
+        data: the whole file.
+        colour: the channels of the result.
+        is_turned: whether an orientation tag is obeyed, as OpenCV does unless told not to. It never is with
+            Colour.UNCHANGED.
+        source: its name in messages.
+
+    Returns:
+        [height, width] or [height, width, channels]; uint8, or uint16 with Colour.UNCHANGED.
+
+    Raises:
+        ImageError: not a picture, too large, cut short, or not decodable.
+    """
+    if parse_header(data) is None:
+        size = _size_of_other(data, source)
+    else:
+        header = whole_header(data, source=source)
+        turns = is_turned and colour is not Colour.UNCHANGED
+        size = header.upright_size if turns else (header.width, header.height)
+    ignoring = 0 if is_turned or colour is Colour.UNCHANGED else cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = _imdecode(data, int(colour) | ignoring, source)
+    if pixels.shape[1::-1] != size:
+        raise ImageError(source, f"says {size[0]} x {size[1]} pixels, and has more or fewer")
+    return pixels
+
+
+def _size_of_other(data: bytes, source: str) -> tuple[int, int]:
+    try:
+        with Image.open(BytesIO(data), formats=_OTHER_FORMATS) as image:
+            width, height = image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise ImageError(source, "is not a readable JPEG, PNG, BMP, WebP or TIFF file") from None
+    if width * height > MAX_PIXELS:
+        raise ImageError(source, f"has {width} x {height} pixels, more than {MAX_PIXELS}")
+    return width, height
+
+
+def _imdecode(data: bytes, mode: int, source: str) -> AnyPixels:
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    except cv2.error as error:
+        raise ImageError(source, f"cannot be decoded: {error.err}") from None
+    # OpenCV returns None for what it cannot read, which its type stubs leave out.
+    if not isinstance(pixels, np.ndarray):
+        raise ImageError(source, "cannot be decoded")
+    return pixels
+
+
+def crop_centre(pixels: AnyPixels) -> AnyPixels:
+    """The square in the middle, as large as the shorter side."""
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]
 
 
 def resize_shorter_side(pixels: Pixels, side: int) -> Pixels:
+    """`scale_shorter_side` of three channels of eight bits."""
+    return scale_shorter_side(pixels, side).astype(np.uint8, copy=False)
+
+
+def scale_shorter_side(pixels: AnyPixels, side: int) -> AnyPixels:
     """Scale so that the shorter side has `side` pixels, as im2rec does; 0 keeps the size.
 
     The longer side is rounded down to whole pixels. Smaller pictures are enlarged.
@@ -139,7 +210,7 @@ def resize_shorter_side(pixels: Pixels, side: int) -> Pixels:
     size = scaled_size(width, height, side)
     if size == (width, height):
         return pixels
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
 
 
 def scaled_size(width: int, height: int, side: int) -> tuple[int, int]:
@@ -156,18 +227,31 @@ def scaled_size(width: int, height: int, side: int) -> tuple[int, int]:
     return size
 
 
-def mirror_image(pixels: Pixels) -> Pixels:
+def mirror_image(pixels: AnyPixels) -> AnyPixels:
     """The picture mirrored left to right."""
-    return cv2.flip(pixels, 1).astype(np.uint8, copy=False)
+    return cv2.flip(pixels, 1)
 
 
-def encode_jpeg(pixels: Pixels, *, quality: int = 95) -> bytes:
-    """The pixels (blue, green, red) as a JPEG file of quality 1 to 100.
+def encode_jpeg(pixels: AnyPixels, *, quality: int = 95) -> bytes:
+    """The pixels (blue, green, red, or grey) as a JPEG file of quality 1 to 100.
 
     Raises:
         ValueError: OpenCV cannot encode them.
     """
-    encoded, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return _encode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+
+
+def encode_png(pixels: AnyPixels, *, compression: int) -> bytes:
+    """The pixels as a PNG file, compressed little (0) or much (9 or more).
+
+    Raises:
+        ValueError: OpenCV cannot encode them.
+    """
+    return _encode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, compression])
+
+
+def _encode(suffix: str, pixels: AnyPixels, parameters: list[int]) -> bytes:
+    encoded, data = cv2.imencode(suffix, pixels, parameters)
     if not encoded:
-        raise ValueError(f"{pixels.shape[1]} x {pixels.shape[0]} pixels cannot be encoded as JPEG")
+        raise ValueError(f"{pixels.shape[1]} x {pixels.shape[0]} pixels cannot be encoded as {suffix}")
     return data.tobytes()

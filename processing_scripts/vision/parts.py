@@ -1,6 +1,6 @@
 """One file in several parts, written by instances that share no disk.
 
-In the order of their names they make the file: RecordIO has neither header nor footer.
+Each holds its records in the order of the file's list.
 """
 
 import re

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from processing_scripts.vision.recordio import RecordReader, frame
 from tests.processing_scripts.job_testing import tree
 
 
@@ -56,23 +57,26 @@ def merge(roots, target: Path) -> Path:
     return target
 
 
-def joined(folder: Path, pattern: str) -> bytes:
-    """The files one after the other, in the order of their names."""
-    return b"".join(path.read_bytes() for path in sorted(folder.glob(pattern)))
+def records_of(merged: Path, channel: str) -> tuple[bytes, list[tuple[int, int]]]:
+    """The records of a channel's parts in the order of its list, and the keys and offsets of their index."""
+    framed = {}
+    for index, record in zip(_indices(merged, channel), sorted(merged.glob(f"{channel}/*.rec")), strict=True):
+        keys = [tuple(map(int, line.split("\t"))) for line in index.read_text().splitlines()]
+        payloads = list(RecordReader(record).with_offsets())
+        assert [offset for _, offset in keys] == [offset for offset, _ in payloads]
+        assert not framed.keys() & {key for key, _ in keys}
+        framed |= {key: frame(payload) for (key, _), (_, payload) in zip(keys, payloads, strict=True)}
+    data, rows = b"", []
+    for line in (merged / "lists" / f"{channel}.lst").read_text().splitlines():
+        key = int(line.split("\t")[0])
+        rows.append((key, len(data)))
+        data += framed.pop(key)
+    assert not framed
+    return data, rows
 
 
-def index_of(merged: Path, channel: str) -> list[tuple[int, int]]:
-    """Keys and offsets of the .idx files of a channel's parts, as one file would have them."""
-    rows, start = [], 0
-    indices = sorted(merged.glob(f"lists/{channel}.idx")) + sorted(merged.glob(f"lists/{channel}-*.idx"))
-    records = sorted(merged.glob(f"{channel}/*.rec"))
-    assert len(indices) == len(records)
-    for index, record in zip(indices, records, strict=True):
-        for line in index.read_text().splitlines():
-            key, offset = map(int, line.split("\t"))
-            rows.append((key, start + offset))
-        start += record.stat().st_size
-    return rows
+def _indices(merged: Path, channel: str) -> list[Path]:
+    return sorted(merged.glob(f"lists/{channel}.idx")) + sorted(merged.glob(f"lists/{channel}-*.idx"))
 
 
 def without_parts(folder: Path) -> dict[str, str]:
@@ -87,5 +91,4 @@ def without_parts(folder: Path) -> dict[str, str]:
 def assert_same_data_set(merged: Path, one: Path, channels) -> None:
     assert without_parts(merged) == without_parts(one)
     for channel in channels:
-        assert joined(merged / channel, "*.rec") == joined(one / channel, "*.rec")
-        assert index_of(merged, channel) == index_of(one, channel)
+        assert records_of(merged, channel) == records_of(one, channel)

@@ -102,8 +102,8 @@ def append_record(folder):
             "train-00002-of-00003.rec: record 1 has the id ",
             id="part-twice",
         ),
-        pytest.param(append_record, "which is not that of row 21 of", id="too-many-records"),
-        pytest.param(cut_last_record, "the parts end after 19 records, ", id="record-missing"),
+        pytest.param(append_record, "train.lst: ends after 20 rows; ", id="too-many-records"),
+        pytest.param(cut_last_record, ": no part goes on with the id ", id="record-missing"),
         pytest.param(
             lambda folder: (folder / part(2)).write_bytes((folder / part(2)).read_bytes()[:-7]),
             "train-00002-of-00003.rec: record at byte ",
