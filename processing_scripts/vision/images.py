@@ -58,7 +58,8 @@ def read_size(file: BinaryIO, *, source: str) -> tuple[int, int]:
     Raises:
         ImageError: not a JPEG or PNG file, or more than MAX_PIXELS.
     """
-    header = _checked(read_header(file), source)
+    header = _known(read_header(file), source)
+    _check_pixels(header.width, header.height, source)
     return header.width, header.height
 
 
@@ -68,25 +69,33 @@ def whole_header(data: bytes, *, source: str) -> Header:
     Raises:
         ImageError: not a JPEG or PNG file, more than MAX_PIXELS, or cut short.
     """
-    header = _checked(parse_header(data), source)
+    header = _known(parse_header(data), source)
+    _check_whole(data, header, source)
+    return header
+
+
+def _known(header: Header | None, source: str) -> Header:
+    if header is None:
+        raise ImageError(source, "is not a readable JPEG or PNG file")
+    return header
+
+
+def _check_whole(data: bytes, header: Header, source: str) -> None:
+    _check_pixels(header.width, header.height, source)
     # OpenCV fills the missing part of a truncated file with grey and reports success.
     if not _has_end(data, header):
         raise ImageError(source, "is cut short")
-    return header
 
 
-def _checked(header: Header | None, source: str) -> Header:
-    if header is None:
-        raise ImageError(source, "is not a readable JPEG or PNG file")
-    if header.width * header.height > MAX_PIXELS:
-        raise ImageError(source, f"has {header.width} x {header.height} pixels, more than {MAX_PIXELS}")
-    return header
+def _check_pixels(width: int, height: int, source: str) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageError(source, f"has {width} x {height} pixels, more than {MAX_PIXELS}")
 
 
 def _has_end(data: bytes, header: Header) -> bool:
     """Whether the end marker follows the picture data; a thumbnail in the header has one of its own."""
     end = PNG_END if header.format is Format.PNG else END_OF_IMAGE
-    return data.find(end, header.end) != -1
+    return data.rfind(end, header.end) != -1  # from behind, where it should be
 
 
 def decode_image(data: bytes, *, source: str) -> Pixels:
@@ -150,10 +159,11 @@ def decode_any(data: bytes, *, colour: Colour, is_turned: bool, source: str) -> 
     Raises:
         ImageError: not a picture, too large, cut short, or not decodable.
     """
-    if parse_header(data) is None:
+    header = parse_header(data)
+    if header is None:
         size = _size_of_other(data, source)
     else:
-        header = whole_header(data, source=source)
+        _check_whole(data, header, source)
         turns = is_turned and colour is not Colour.UNCHANGED
         size = header.upright_size if turns else (header.width, header.height)
     ignoring = 0 if is_turned or colour is Colour.UNCHANGED else cv2.IMREAD_IGNORE_ORIENTATION
@@ -169,8 +179,7 @@ def _size_of_other(data: bytes, source: str) -> tuple[int, int]:
             width, height = image.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise ImageError(source, "is not a readable JPEG, PNG, BMP, WebP or TIFF file") from None
-    if width * height > MAX_PIXELS:
-        raise ImageError(source, f"has {width} x {height} pixels, more than {MAX_PIXELS}")
+    _check_pixels(width, height, source)
     return width, height
 
 

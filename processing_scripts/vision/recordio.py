@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from processing_scripts.contract import JobError, published
 
-MAGIC = struct.pack("<I", 0xCED7230A)
+_MAGIC_NUMBER = 0xCED7230A
+MAGIC = struct.pack("<I", _MAGIC_NUMBER)
 LENGTH_BITS = 29
 MAX_PAYLOAD_BYTES = (1 << LENGTH_BITS) - 1
 
@@ -170,15 +171,14 @@ def _part_flag(number: int, last: int) -> int:
 
 
 def _split_at_magic(payload: bytes) -> list[bytes]:
+    # Word by word: much quicker than a search through the bytes, and all that the format asks for.
+    words = np.frombuffer(payload, dtype="<u4", count=len(payload) // 4)
     parts = []
     start = 0
-    found = payload.find(MAGIC)
-    while found != -1:
-        if found % 4 == 0:
-            parts.append(payload[start:found])
-            start = found + 4
-        # The four bytes of the magic differ, so the next one cannot begin inside this one.
-        found = payload.find(MAGIC, found + 4)
+    for position in np.flatnonzero(words == _MAGIC_NUMBER):
+        found = int(position) * 4
+        parts.append(payload[start:found])
+        start = found + 4
     return [*parts, payload[start:]]
 
 
