@@ -52,6 +52,7 @@ fuzz: $(INSTALLED)  ## hostile requests: FUZZ_SCALE times those of the tests, ea
 
 benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.preparation_speed
+	$(BIN)/python -m benchmarks.list_memory
 	$(BIN)/python -m benchmarks.training_speed
 	$(BIN)/python -m benchmarks.classification_speed
 	$(BIN)/python -m benchmarks.engine_overhead

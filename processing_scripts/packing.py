@@ -9,7 +9,7 @@ from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
-from processing_scripts.parallel import map_in_order
+from processing_scripts.parallel import load_and_map_in_order
 from processing_scripts.timing import Stage, Stopwatch
 from processing_scripts.vision.headers import Format, Header
 from processing_scripts.vision.images import (
@@ -86,20 +86,40 @@ def encode_pictures(
     Raises:
         FileNotFoundError: a picture is missing.
     """
-    return map_in_order(partial(_process, encoding=encoding), requests, workers=workers)
+    return load_and_map_in_order(_load, partial(_process, encoding=encoding), requests, workers=workers)
 
 
-def _process(request: Request, encoding: Encoding) -> Encoded:
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    request: Request
+    data: bytes = b""
+    fault: str | None = None
+    watch: Stopwatch
+
+
+def _load(request: Request) -> _Loaded:
     watch = Stopwatch()
-    data = original = mirrored = b""
-    digest, size, fault = "", (0, 0), None
     try:
         data, _ = read_picture(str(request.source))
-        digest = hashlib.sha256(data).hexdigest()
-        watch.lap(Stage.READ)
-        if request.work is Work.CHECK:
+    except ImageError as error:
+        return _Loaded(request=request, fault=error.fault, watch=watch)
+    watch.lap(Stage.READ)
+    return _Loaded(request=request, data=data, watch=watch)
+
+
+def _process(loaded: _Loaded, encoding: Encoding) -> Encoded:
+    request, data, watch = loaded.request, loaded.data, loaded.watch
+    watch.skip()
+    original = mirrored = b""
+    size, fault = (0, 0), loaded.fault
+    digest = hashlib.sha256(data).hexdigest()
+    watch.lap(Stage.READ)
+    try:
+        if fault is not None or request.work is Work.DIGEST:
+            pass
+        elif request.work is Work.CHECK:
             check(data, encoding, source=str(request.source))
-        elif request.work is not Work.DIGEST:
+        else:
             with_mirror = request.work is Work.ENCODE_WITH_MIRROR
             original, mirrored, size = encode(
                 data, encoding, watch, source=str(request.source), with_mirror=with_mirror

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -18,7 +18,7 @@ from processing_scripts.im2rec.lists import Row, read_rows
 from processing_scripts.im2rec.options import Options
 from processing_scripts.im2rec.resumable import ResumableRecords
 from processing_scripts.packing import Encoding, encode, read_picture
-from processing_scripts.parallel import map_in_order
+from processing_scripts.parallel import load_and_map_in_order
 from processing_scripts.progress import tell, with_progress
 from processing_scripts.room import Room
 from processing_scripts.sharing import is_of
@@ -54,11 +54,11 @@ class Share:
 class Packed:
     """What became of a row."""
 
-    payload: bytes = b""
-    fault: str | None = None
+    payload: bytes
+    fault: str | None
     stamp: str  # says which file it was
-    source_bytes: int = 0
-    spent_ns: tuple[int, ...] | list[int]
+    source_bytes: int
+    spent_ns: Sequence[int]
 
 
 def pack_list(list_file: Path, options: Options, host: Host) -> Timings:
@@ -103,8 +103,9 @@ def _pack(
     total: int,
 ) -> None:
     done = records.state.rows
+    load = partial(_load, root=str(options.root))
     process = partial(_process, options=options, encoding=_encoding(options))
-    results = map_in_order(process, islice(share, done, None), workers=options.workers)
+    results = load_and_map_in_order(load, process, islice(share, done, None), workers=options.workers)
     with contextlib.closing(results):
         progress = with_progress(results, phase=f"pack {share.list_file.stem}", total=total - done)
         for row, packed in zip(islice(share, done, None), progress, strict=True):
@@ -123,30 +124,55 @@ def _pack(
             room.add(written)
 
 
-def _process(row: Row, options: Options, encoding: Encoding) -> Packed:
+@dataclass(frozen=True, kw_only=True)
+class _Loaded:
+    row: Row
+    data: bytes = b""
+    stamp: str
+    fault: str | None = None
+    watch: Stopwatch
+
+
+def _load(row: Row, root: str) -> _Loaded:
     watch = Stopwatch()
-    stamp = f"{row.path}\0{_NOT_THERE}"
+    stamp, fault = f"{row.path}\0{_NOT_THERE}", row.fault
+    if fault is None:
+        try:
+            data, found = read_picture(os.path.join(root, row.path))  # noqa: PTH118 (every microsecond)
+            watch.lap(Stage.READ)
+            return _Loaded(row=row, data=data, stamp=_stamp(row.path, found), watch=watch)
+        except ImageError as error:
+            fault = error.fault
+        except (FileNotFoundError, NotADirectoryError):
+            fault = _NOT_THERE
+        except PermissionError as error:
+            fault = str(error.strerror)
+    return _Loaded(row=row, stamp=stamp, fault=fault, watch=watch)
+
+
+def _process(loaded: _Loaded, options: Options, encoding: Encoding) -> Packed:
+    row, data, fault, watch = loaded.row, loaded.data, loaded.fault, loaded.watch
+    watch.skip()
+    payload = b""
     try:
-        if row.fault:
-            raise ValueError(row.fault)
-        data, found = read_picture(os.path.join(options.root, row.path))  # noqa: PTH118 (every microsecond)
-        stamp = _stamp(row.path, found)
-        watch.lap(Stage.READ)
-        if options.passes_through:
-            image = _checked(data, row.path)
-        else:
-            image, _, _ = encode(data, encoding, watch, source=row.path)
-        label = row.labels if options.packs_labels and len(row.labels) > 1 else row.labels[0]
-        payload = pack_image_record(label, row.index, image)
+        if fault is None:
+            payload = _payload(row, data, options, encoding, watch)
     except ImageError as error:
-        return Packed(fault=error.fault, stamp=stamp, spent_ns=watch.spent_ns)
+        fault = error.fault
     except (ValueError, OverflowError) as error:
-        return Packed(fault=str(error), stamp=stamp, spent_ns=watch.spent_ns)
-    except (FileNotFoundError, NotADirectoryError):
-        return Packed(fault=_NOT_THERE, stamp=stamp, spent_ns=watch.spent_ns)
-    except PermissionError as error:
-        return Packed(fault=str(error.strerror), stamp=stamp, spent_ns=watch.spent_ns)
-    return Packed(payload=payload, stamp=stamp, source_bytes=len(data), spent_ns=watch.spent_ns)
+        fault = str(error)
+    return Packed(
+        payload=payload, fault=fault, stamp=loaded.stamp, source_bytes=len(data), spent_ns=watch.spent_ns
+    )
+
+
+def _payload(row: Row, data: bytes, options: Options, encoding: Encoding, watch: Stopwatch) -> bytes:
+    if options.passes_through:
+        image = _checked(data, row.path)
+    else:
+        image, _, _ = encode(data, encoding, watch, source=row.path)
+    label = row.labels if options.packs_labels and len(row.labels) > 1 else row.labels[0]
+    return pack_image_record(label, row.index, image)
 
 
 def _checked(data: bytes, source: str) -> bytes:
