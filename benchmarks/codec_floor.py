@@ -2,8 +2,8 @@
 
     python -m benchmarks.codec_floor LIST ROOT [--threads 2] [--resize 256] [--quality 95]
 
-Prints pictures per second as JSON: of the codec, and of the codec with the resizing between. OpenCV, which brings
-libjpeg-turbo, does both here and in im2rec; memory is kept between pictures, as im2rec does.
+Prints pictures per second as JSON: of the codec, and of the codec with the resizing between. OpenCV, which
+brings libjpeg-turbo, does both here and in im2rec; memory is kept between pictures, as im2rec does.
 """
 
 import argparse

@@ -25,17 +25,15 @@ class Room:
         self._written += written
         if self._done % _LOOK_EVERY == 0:
             left = self._items - self._done
-            self.check(self._written * left // self._done, f"the other {left} pictures")
+            check_room(self._folder, self._written * left // self._done, f"the other {left} pictures")
 
-    def check(self, needed: int, what: str) -> None:
-        """Compare with what is free.
 
-        Raises:
-            JobError: it needs more.
-        """
-        free = shutil.disk_usage(self._folder).free
-        if needed > free:
-            raise JobError(
-                f"{self._folder}: {what} need about {needed} bytes, {free} are free; "
-                "give the job a larger volume"
-            )
+def check_room(folder: Path, needed: int, what: str, *, remedy: str = "give the job a larger volume") -> None:
+    """Compare what is still to be written, in bytes, with what is free.
+
+    Raises:
+        JobError: it needs more.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise JobError(f"{folder}: {what} need about {needed} bytes, {free} are free; {remedy}")

@@ -5,7 +5,6 @@ it unpacks to is bounded by a multiple of its own size.
 """
 
 import gzip
-import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -16,11 +15,14 @@ from typing import BinaryIO
 from processing_scripts.contract import JobError, writing
 from processing_scripts.outputs import is_safe_relative
 from processing_scripts.progress import with_progress
+from processing_scripts.room import check_room
 
 # Pictures hardly compress, and the annotation tables of CUB-200-2011 about five times.
 MAX_RATIO = 20
 ALWAYS_ALLOWED_BYTES = 64 << 20
 MAX_MEMBERS = 500_000
+
+_REMEDY = "give the job a larger volume, or name another folder in TMPDIR"
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -45,14 +47,14 @@ def unpack(archive: Path, folder: Path, *, wanted: Callable[[str], bool]) -> Non
         JobError: the disk has too little room.
     """
     # What pictures unpack to is about as large as the archive, so this tells before minutes of work.
-    _check_room(folder, archive.stat().st_size, f"the files of {archive}")
+    check_room(folder, archive.stat().st_size, f"the files of {archive}", remedy=_REMEDY)
     try:
         with _members(archive) as members:
             checked = _checked(archive, members)
             # "tar c ./folder" puts "./" before every name, which a path drops.
             chosen = (member for member in checked if wanted(str(PurePosixPath(member.name))))
             for member in with_progress(chosen, phase=f"unpack {archive.name}", unit="files"):
-                _check_room(folder, member.size, member.name)
+                check_room(folder, member.size, member.name, remedy=_REMEDY)
                 with writing(folder / member.name):
                     members.extract(member, folder, filter="data")
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -123,12 +125,3 @@ def _fault_of(member: tarfile.TarInfo) -> str | None:
     if not (member.isreg() or member.isdir()):
         return "is neither a file nor a folder"
     return None
-
-
-def _check_room(folder: Path, needed: int, what: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise JobError(
-            f"{folder}: {what} need {needed} bytes, {free} are free; "
-            "give the job a larger volume, or name another folder in TMPDIR"
-        )

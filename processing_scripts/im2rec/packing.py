@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -20,7 +20,7 @@ from processing_scripts.im2rec.resumable import ResumableRecords
 from processing_scripts.packing import Encoding, encode, read_picture
 from processing_scripts.parallel import load_and_map_in_order
 from processing_scripts.progress import tell, with_progress
-from processing_scripts.room import Room
+from processing_scripts.room import Room, check_room
 from processing_scripts.sharing import is_of
 from processing_scripts.timing import Stage, Stopwatch, Timings
 from processing_scripts.unreadable import Unreadable
@@ -29,6 +29,7 @@ from processing_scripts.vision.parts import part_name
 from processing_scripts.vision.recordio import pack_image_record
 
 _NOT_THERE = "not there"
+_MOST_TOLD = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,37 +73,24 @@ def pack_list(list_file: Path, options: Options, host: Host) -> Timings:
     total = share.count()
     tell(f"{rec}: from {total} rows of {list_file.name}")
     timings = Timings(workers=options.workers)
-    with ResumableRecords(
-        rec, recipe=_recipe(list_file, options, host), is_fresh=options.is_fresh
-    ) as records:
+    recipe = _recipe(list_file, options, host)
+    with ResumableRecords(rec, recipe=recipe, is_fresh=options.is_fresh) as records:
         records.keep_if(_stamp_of(options.root, row) for row in islice(share, records.state.rows))
-        unreadable = Unreadable(pictures=max(total, 1), max_share=options.max_unreadable_share)
-        unreadable.faults.update(records.state.faults)
-        room = Room(rec.parent, items=total - records.state.rows)
         if options.passes_through:
-            room.check(
-                _bytes_of(options.root, share, records.state.rows), f"the pictures of {list_file.name}"
-            )
+            needed = _bytes_of(options.root, share, records.state.rows)
+            check_room(rec.parent, needed, f"the pictures of {list_file.name}")
         with writing(rec):
-            _pack(share, options, records, unreadable, room, timings, total)
+            _pack(share, options, records, timings, total)
     timings.finish()
-    for name, fault in list(unreadable.faults.items())[:10]:
-        tell(f"left out: {name}: {fault}")
-    if unreadable.faults:
-        tell(f"left out: {len(unreadable.faults)} of {total} rows")
+    _tell_left_out(records.state.faults, total)
     return timings
 
 
-def _pack(
-    share: Share,
-    options: Options,
-    records: ResumableRecords,
-    unreadable: Unreadable,
-    room: Room,
-    timings: Timings,
-    total: int,
-) -> None:
+def _pack(share: Share, options: Options, records: ResumableRecords, timings: Timings, total: int) -> None:
     done = records.state.rows
+    unreadable = Unreadable(pictures=max(total, 1), max_share=options.max_unreadable_share)
+    unreadable.faults.update(records.state.faults)
+    room = Room(share.list_file.parent, items=total - done)
     load = partial(_load, root=str(options.root))
     process = partial(_process, options=options, encoding=_encoding(options))
     results = load_and_map_in_order(load, process, islice(share, done, None), workers=options.workers)
@@ -115,13 +103,16 @@ def _pack(
                 continue
             start = time.perf_counter_ns()
             written = records.write(row.index, packed.payload, stamp=packed.stamp)
-            timings.add(
-                packed.spent_ns,
-                before=packed.source_bytes,
-                after=written,
-                write_ns=time.perf_counter_ns() - start,
-            )
+            spent = time.perf_counter_ns() - start
+            timings.add(packed.spent_ns, before=packed.source_bytes, after=written, write_ns=spent)
             room.add(written)
+
+
+def _tell_left_out(faults: Mapping[str, str], rows: int) -> None:
+    for name, fault in islice(faults.items(), _MOST_TOLD):
+        tell(f"left out: {name}: {fault}")
+    if faults:
+        tell(f"left out: {len(faults)} of {rows} rows")
 
 
 @dataclass(frozen=True, kw_only=True)
