@@ -20,7 +20,6 @@ from types import TracebackType
 from typing import Self
 
 from processing_scripts.contract import JobError, writing
-from processing_scripts.outputs import write_json
 from processing_scripts.progress import tell
 from processing_scripts.vision.recordio import frame
 
@@ -53,6 +52,7 @@ class ResumableRecords:
         self._rec, self._idx = rec, rec.with_suffix(".idx")
         self._partial_rec, self._partial_idx = _hidden(self._rec, "partial"), _hidden(self._idx, "partial")
         self._file = _hidden(self._rec, "checkpoint")
+        self._new_file = _hidden(self._rec, "new-checkpoint")
         self._is_fresh = is_fresh
         self._stack = ExitStack()
         self.state = Checkpoint(recipe=recipe)
@@ -129,7 +129,8 @@ class ResumableRecords:
         with writing(self._file):
             self._records.flush()
             self._index.flush()
-            write_json(self._file, asdict(self.state))
+            self._new_file.write_text(json.dumps(asdict(self.state)), encoding="utf-8")
+            self._new_file.replace(self._file)
         self._saved_at = time.monotonic()
 
     def _publish(self) -> None:
@@ -140,6 +141,7 @@ class ResumableRecords:
             self._partial_rec.replace(self._rec)
             self._partial_idx.replace(self._idx)
             self._file.unlink(missing_ok=True)
+            self._new_file.unlink(missing_ok=True)  # of a run that was killed while it wrote one
 
 
 class _Appender:
