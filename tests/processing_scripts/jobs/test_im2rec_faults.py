@@ -205,7 +205,7 @@ sys.exit(im2rec.main(sys.argv[1:]))
 
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_goes_on_as_well(tmp_path, root, undisturbed, run_job, capsys, kind):
-    write_list(tmp_path / "set.lst", [f"{number % 6}.jpg" for number in range(4000)])
+    write_list(tmp_path / "set.lst", [f"{number % 6}.jpg" for number in range(1500)])
     arguments = (tmp_path / "set", root, "--resize", "20")
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, *map(str, arguments)], stdout=subprocess.PIPE, text=True
@@ -253,7 +253,7 @@ def test_a_disk_without_room_is_noticed_before_it_is_full(
 
 
 def test_a_full_disk_is_told(tmp_path, root):
-    write_list(tmp_path / "set.lst", [f"{number % 6}.jpg" for number in range(4000)])
+    write_list(tmp_path / "set.lst", [f"{number % 6}.jpg" for number in range(1500)])
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20));"
     ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
     run = "import sys; from processing_scripts.jobs import im2rec; sys.exit(im2rec.main(sys.argv[1:]))"
@@ -269,7 +269,7 @@ def test_a_full_disk_is_told(tmp_path, root):
     # With a disk that has room the same command goes on.
     done = subprocess.run([sys.executable, "-c", run, tmp_path / "set", root], capture_output=True, text=True)
     assert done.returncode == 0
-    assert len(records_of(tmp_path / "set.rec")) == 4000
+    assert len(records_of(tmp_path / "set.rec")) == 1500
 
 
 @pytest.mark.parametrize("kind", ["BMP", "WEBP", "TIFF"])
