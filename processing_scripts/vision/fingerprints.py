@@ -1,0 +1,166 @@
+"""Fingerprints of pictures: copies have nearly the same, in whatever size, quality and brightness.
+
+A fingerprint is made of the picture's grey values, averaged over a square of few cells. Its hash is the
+perceptual hash by the discrete cosine transform: 64 bits, each telling whether one of the lowest frequencies
+is above their median. Hashes are searched fast; what they find is confirmed by the cells themselves.
+
+The limits below were measured on 1,020 drawn pictures of samples/, as JPEG files of quality 40 and 75, scaled
+by 0.5, 0.8 and 1.5, brightened, blurred and with noise. Hashes of these copies differ in at most 8 of their
+bits, and their cells correlate with 0.984 or more. So do 99 of 100 copies with 15 % more contrast, by their
+hash, and two of three by their cells. Of different pictures 1 pair in 10,000 is within 8 bits, and none of
+those correlates with more than 0.96. A picture cropped by 2 % of each side is found mostly, by 5 % hardly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from processing_scripts.vision.headers import Format
+from processing_scripts.vision.images import ImageError, whole_header
+
+# Cells on each side of the square that a picture is averaged over, and of the one that is remembered.
+SIDE, REMEMBERED = 32, 16
+FREQUENCIES = 8  # on each side: 64 bits
+MAX_DISTANCE = 8  # bits
+MIN_CORRELATION = 0.98
+# A plain picture, such as the sky alone, has hardly more than noise in its hash: standard deviation of the
+# remembered cells, of 256 grey values.
+MIN_CONTRAST = 4.0
+
+# The decoder makes a picture smaller for nearly nothing, but not below the cells.
+_SHRINKS = {
+    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+}
+# Weights for the sizes of one data set; a hostile one must not fill the memory.
+_SIZES_KEPT = 512
+
+Cells = NDArray[np.uint8]  # [32, 32], grey
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprints:
+    """Those of N pictures."""
+
+    hashes: Hashes  # [N]
+    mirrored: Hashes  # [N], those of the mirror images
+    cells: Cells  # [N, 16, 16], grey
+
+    @classmethod
+    def of(cls, cells: Sequence[Cells]) -> Self:
+        """The fingerprints of pictures by their 32 x 32 cells; there may be none."""
+        stack = np.stack([*cells]) if cells else np.empty((0, SIDE, SIDE), np.uint8)
+        frequencies = _COSINES @ stack.astype(np.float32) @ _COSINES.T  # [N, 8, 8]
+        pairs = stack.reshape(len(stack), REMEMBERED, 2, REMEMBERED, 2)
+        return cls(
+            hashes=_hashes(frequencies),
+            # Mirroring a picture turns the sign of every odd horizontal frequency.
+            mirrored=_hashes(frequencies * np.where(np.arange(FREQUENCIES) % 2, -1, 1)),
+            cells=np.rint(pairs.mean(axis=(2, 4), dtype=np.float32)).astype(np.uint8),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Fingerprints"]) -> "Fingerprints":
+        """Several as one; there may be none."""
+        parts = [*parts] or [cls.of([])]
+        return cls(
+            hashes=np.concatenate([part.hashes for part in parts]),
+            mirrored=np.concatenate([part.mirrored for part in parts]),
+            cells=np.concatenate([part.cells for part in parts]),
+        )
+
+    def are_plain(self) -> NDArray[np.bool_]:
+        """[N], whether there is too little in a picture to tell it from others."""
+        deviations = self.cells.reshape(-1, REMEMBERED**2).std(axis=1, dtype=np.float32)
+        return np.asarray(deviations < MIN_CONTRAST, np.bool_)
+
+
+def grey_cells(data: bytes, *, source: str) -> tuple[Cells, tuple[int, int]]:
+    """A picture's grey values averaged over 32 x 32 cells; and its width and height in pixels.
+
+    A JPEG file is decoded at an eighth of each side, if it is large enough. The decoder reads every byte all
+    the same, and so stops where a full decode would.
+
+    Args:
+        data: a JPEG or PNG file.
+        source: its name in messages.
+
+    Raises:
+        ImageError: the one that `decode_image` raises.
+    """
+    header = whole_header(data, source=source)
+    width, height = header.width, header.height
+    shrink = 1
+    # OpenCV decodes other files whole, and then takes every n-th pixel, which is no average.
+    if header.format is Format.JPEG:
+        shrink = next((by for by in _SHRINKS if min(width, height) >= by * SIDE), 1)
+    mode = _SHRINKS.get(shrink, cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        grey = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+    except cv2.error as error:
+        raise ImageError(source, f"cannot be decoded: {error.err}") from None
+    # OpenCV returns None for what it cannot read, which its type stubs leave out.
+    if not isinstance(grey, np.ndarray):
+        raise ImageError(source, "cannot be decoded")
+    if grey.shape != (-(-height // shrink), -(-width // shrink)):
+        raise ImageError(source, f"says {width} x {height} pixels, and has more or fewer")
+    rows, columns = _weights(height, shrink), _weights(width, shrink)
+    cells = rows @ grey.astype(np.float32) @ columns.T
+    return np.rint(cells).astype(np.uint8), (width, height)
+
+
+def correlations(left: Cells, right: Cells) -> NDArray[np.float32]:
+    """[N], how the cells of two pictures go together: 1 if they differ in brightness and contrast at most.
+
+    Args:
+        left, right: [N, 16, 16] each, none of them plain.
+    """
+    normal = [_normal(cells) for cells in (left, right)]
+    return np.asarray(np.einsum("ij,ij->i", *normal), np.float32)
+
+
+def _normal(cells: Cells) -> NDArray[np.float32]:
+    rows = cells.reshape(len(cells), -1).astype(np.float32)
+    rows -= rows.mean(axis=1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+@lru_cache(maxsize=_SIZES_KEPT)
+def _weights(pixels: int, shrink: int) -> NDArray[np.float32]:
+    """[32, pixels / shrink, rounded up], what each decoded pixel of a side counts in each cell.
+
+    The last of them may cover fewer pixels than the others, and a cell part of a pixel: without that, copies
+    of different size would not have the same cells.
+    """
+    edges = np.arange(SIDE + 1) * (pixels / shrink / SIDE)
+    starts = np.arange(-(-pixels // shrink))
+    covered = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
+    weights = np.clip(covered, 0, None)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def _cosines() -> NDArray[np.float32]:
+    """[8, 32], the first rows of the orthonormal discrete cosine transform (DCT-II)."""
+    frequency, cell = np.arange(FREQUENCIES)[:, None], np.arange(SIDE)
+    waves = np.cos(np.pi / SIDE * (cell + 0.5) * frequency) * np.sqrt(2 / SIDE)
+    waves[0] /= np.sqrt(2)
+    return np.asarray(waves, np.float32)
+
+
+_COSINES = _cosines()
+_BITS = np.uint64(1) << np.arange(FREQUENCIES**2, dtype=np.uint64)
+
+
+def _hashes(frequencies: NDArray[np.float32]) -> Hashes:
+    """[N], from the frequencies [N, 8, 8]."""
+    rows = frequencies.reshape(-1, FREQUENCIES**2)
+    # The first is the mean, far above the others.
+    above = rows > np.median(rows[:, 1:], axis=1, keepdims=True)
+    return np.asarray((above * _BITS).sum(axis=1, dtype=np.uint64))
