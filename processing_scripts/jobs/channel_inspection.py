@@ -1,6 +1,5 @@
 """What inspect_records finds in the records of one channel."""
 
-import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -31,18 +30,17 @@ class Fault(NamedTuple):
 
 
 class Pictures:
-    """What is kept of every picture that can be decoded: 300 bytes."""
+    """What is kept of every picture that can be decoded: under 300 bytes."""
 
     def __init__(self) -> None:
-        self.numbers, self.ids, self.digests = array("Q"), array("Q"), array("Q")
+        self.numbers, self.ids = array("Q"), array("Q")
         self._parts: list[Fingerprints] = []
         self._cells: list[Cells] = []
 
-    def add(self, number: int, record_id: int, digest: int, cells: Cells) -> None:
-        """Keep one more, the picture of that record; the digest is that of its file."""
+    def add(self, number: int, record_id: int, cells: Cells) -> None:
+        """Keep one more, the picture of that record."""
         self.numbers.append(number)
         self.ids.append(record_id)
-        self.digests.append(digest)
         self._cells.append(cells)
         if len(self._cells) == _BATCH:
             self._finish()
@@ -80,7 +78,6 @@ class _Seen(NamedTuple):
     fault: str = ""
     size: tuple[int, int] = (0, 0)  # width and height in pixels
     cells: Cells | None = None
-    digest: int = 0
 
 
 def inspect_channel(name: str, parts: Sequence[Path], *, workers: int) -> Channel:
@@ -114,7 +111,7 @@ def _note(channel: Channel, number: int, record: _Seen) -> None:
         return
     smallest = channel.smallest or record.size
     channel.smallest = (min(smallest[0], record.size[0]), min(smallest[1], record.size[1]))
-    channel.pictures.add(number, record.id, record.digest, record.cells)
+    channel.pictures.add(number, record.id, record.cells)
 
 
 def _see(payload: bytes) -> _Seen:
@@ -127,8 +124,7 @@ def _see(payload: bytes) -> _Seen:
         cells, size = grey_cells(image, source="")
     except ImageError as error:
         return _Seen(id=record_id, classes=classes, fault=error.fault)
-    digest = int.from_bytes(hashlib.blake2b(image, digest_size=8).digest())
-    return _Seen(id=record_id, classes=classes, size=size, cells=cells, digest=digest)
+    return _Seen(id=record_id, classes=classes, size=size, cells=cells)
 
 
 def _classes(label: NDArray[np.float32]) -> Sequence[int] | None:

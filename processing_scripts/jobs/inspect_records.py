@@ -134,7 +134,6 @@ def _pair(
     return {
         "channel": name,
         "is_mirrored": is_mirrored,
-        "has_same_bytes": validation.digests[mine] == training.digests[other],
         "validation_record": validation.numbers[mine],
         "validation_id": validation.ids[mine],
         "training_record": training.numbers[other],
