@@ -131,13 +131,14 @@ def _classes(label: NDArray[np.float32]) -> Sequence[int] | None:
     """One number is a class; of more, the first two say how long the header is, and each object behind it."""
     numbers = label.tolist()
     if len(numbers) > 1:
-        header, width = numbers[:2]
-        fits = header >= HEADER_WIDTH and width >= OBJECT_WIDTH and (len(numbers) - header) % width == 0
-        if not fits:  # nor if one of them is no number
+        header, width = (int(number) if _is_count(number) else 0 for number in numbers[:2])
+        if not (HEADER_WIDTH <= header <= len(numbers) and width >= OBJECT_WIDTH):
             return None
-        numbers = numbers[int(header) :: int(width)]
-    return [int(number) for number in numbers] if all(map(_is_class, numbers)) else None
+        if (len(numbers) - header) % width:
+            return None
+        numbers = numbers[header::width]
+    return [int(number) for number in numbers] if all(map(_is_count, numbers)) else None
 
 
-def _is_class(number: float) -> bool:
+def _is_count(number: float) -> bool:
     return number >= 0 and number.is_integer()

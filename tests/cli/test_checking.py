@@ -1,11 +1,16 @@
 """`workflows check`, and the check before a pipeline is sent or run."""
 
 import json
+import os
+import signal
+import subprocess
 
 import pytest
 
 from tests import toys
+from tests.cli.conftest import WORKFLOWS
 from tests.preflight.definitions import changed, golden
+from tests.preflight.test_data import ONE, PICTURES, ZERO, write
 
 
 @pytest.fixture
@@ -111,6 +116,53 @@ def test_data_at_hand_are_looked_into(workflows):
     done = workflows("check", "birds-detection", "--data", "prepared")
     assert done.returncode == 1
     assert "prepared/validation holds not exactly one .rec or .lst file" in done.stdout
+
+
+@pytest.fixture
+def prepared(workflows):
+    """A definition, and records of both channels of which one picture of the validation is cut short."""
+    workflows.write("birds.json", json.dumps(golden("birds-detection")))
+    write(workflows.folder / "prepared" / "train", [ZERO, ONE])
+    write(workflows.folder / "prepared" / "validation", [ZERO, ONE], [PICTURES[8], PICTURES[9][:-500]])
+    return "birds.json", "--data", "prepared", "--set", "MiniBatchSize=2"
+
+
+def test_every_picture_is_decoded_unless_that_is_left_out(workflows, prepared):
+    done = workflows("check", *prepared, "--json")
+    assert done.returncode == 1
+    found = [(each["identifier"], each["text"]) for each in json.loads(done.stdout)["findings"]]
+    fault = "validation/validation.rec: 1 of 2 pictures cannot be decoded: record 1 is cut short"
+    assert found == [("data-undecodable", fault)] * 2  # of both trainings
+    assert "train: 2 records" in done.stderr
+    done = workflows("check", *prepared, "--no-decode")
+    assert done.returncode == 0
+    assert "nothing found" in done.stdout
+    assert done.stderr == ""
+
+
+def test_pictures_that_cannot_be_looked_at_are_no_traceback(workflows, prepared):
+    folder = workflows.folder / "prepared" / "train"
+    (folder / "train.rec").rename(folder / "train-00001-of-00002.rec")
+    done = workflows("check", *prepared)
+    assert done.returncode == 2
+    assert "give it all 2 parts of train.rec" in done.stderr
+    assert "--no-decode checks without it" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_the_decoding_too(workflows, prepared):
+    with subprocess.Popen(
+        [WORKFLOWS, "check", *prepared],
+        cwd=workflows.folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(workflows.folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as check:
+        assert check.stderr.readline().startswith("* decoding every picture")
+        check.send_signal(signal.SIGINT)
+        output, told = check.communicate()
+    assert (check.returncode, output, told.strip()) == (130, "", "interrupted")
 
 
 def test_a_run_is_refused_with_all_mistakes_before_anything_is_drawn(workflows):

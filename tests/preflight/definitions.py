@@ -24,9 +24,18 @@ def golden(name):
     return json.loads((TESTS / "golden" / f"{name}.json").read_text())
 
 
-def report(document, given=None, *, prices=PRICES, data=None, **policy):
+def report(document, given=None, *, prices=PRICES, data=None, inspection=None, **policy):
     text = document if isinstance(document, str) else json.dumps(document)
-    return check(Question(text=text, given=given or {}, prices=prices, policy=Policy(**policy), data=data))
+    return check(
+        Question(
+            text=text,
+            given=given or {},
+            prices=prices,
+            policy=Policy(**policy),
+            data=data,
+            inspection=inspection,
+        )
+    )
 
 
 def findings(document, given=None, **policy):

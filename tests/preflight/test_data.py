@@ -57,14 +57,14 @@ def found(document, folder):
 @pytest.fixture
 def birds(tmp_path):
     write(tmp_path / "train", [ZERO, objects((1, *BOX), (0, *BOX)), ONE, ZERO])
-    write(tmp_path / "validation", [ONE], PICTURES[8:])
+    write(tmp_path / "validation", [ZERO, ONE], PICTURES[8:])
     return tmp_path
 
 
 @pytest.fixture
 def things(tmp_path):
     write(tmp_path / "train", [0.0, 1.0, 0.0, 1.0])
-    write(tmp_path / "validation", [1.0], PICTURES[8:])
+    write(tmp_path / "validation", [0.0, 1.0], PICTURES[8:])
     return tmp_path
 
 
@@ -104,12 +104,24 @@ def test_numbers_of_pictures_are_compared_with_the_hyperparameters(birds):
 
 
 def test_a_class_of_the_validation_alone_is_found(birds):
-    write(birds / "validation", [objects((7, *BOX))], PICTURES[8:])
+    write(birds / "validation", [ZERO, ONE, objects((7, *BOX))], PICTURES[8:])
     assert found(DETECTION, birds) == [("data-classes", VALIDATION)]
 
 
+def test_a_class_of_the_training_alone_is_noted(birds):
+    write(birds / "validation", [ZERO], PICTURES[8:])
+    assert found(DETECTION, birds) == [("data-class-not-validated", VALIDATION)]
+
+
+@pytest.mark.parametrize(("zeros", "expected"), [(9, []), (10, [("data-class-balance", TRAIN)])])
+def test_a_class_with_a_tenth_of_another_s_labels_is_noted(birds, zeros, expected):
+    write(birds / "train", [ONE, objects(*[(0, *BOX)] * zeros), *[objects()] * 2])
+    wide = changed(DETECTION, "TrainBase/Arguments/HyperParameters/label_width", "52")
+    assert found(wide, birds) == expected
+
+
 def test_a_picture_on_both_sides_is_found(birds):
-    write(birds / "validation", [objects((1, *BOX))], PICTURES)
+    write(birds / "validation", [ONE, ZERO], PICTURES)
     assert found(DETECTION, birds) == [("data-same-picture", VALIDATION)]
 
 

@@ -27,6 +27,7 @@ from workflows.preflight.catalog import RULES
 from workflows.preflight.checking import Question, check
 from workflows.preflight.context import Policy
 from workflows.preflight.costs import Costs, StepCost
+from workflows.preflight.data.inspection import Inspection
 from workflows.preflight.findings import Finding, Severity
 from workflows.preflight.prices import Prices, read_prices
 from workflows.preflight.sarif import sarif_of
@@ -47,6 +48,7 @@ _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARN", Severity.NOTE: "NOT
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Look into the data, too: a folder with train/ and validation/, a .rec or .lst file in each.",
 )
+@click.option("--no-decode", is_flag=True, help="With --data: look at labels and sizes, decode no picture.")
 @click.option(
     "--sarif",
     "sarif_file",
@@ -76,6 +78,7 @@ def check_command(
     profile: str | None,
     as_json: bool,
     data: Path | None,
+    no_decode: bool,
     sarif_file: Path | None,
     silenced: tuple[str, ...],
     max_cost: float | None,
@@ -104,6 +107,7 @@ def check_command(
         prices=_prices(chosen, prices),
         policy=Policy(wants_kms_keys=require_kms_keys or _wants_kms_keys(chosen), max_cost=max_cost),
         data=data,
+        inspection=None if data is None or no_decode else _inspected(data),
     )
     report = check(question)
     heard = apply_silences(report.findings, silences)
@@ -147,6 +151,12 @@ def preflight_or_refuse(text: str, given: Mapping[str, str], chosen: Settings, *
         raise WorkflowError(f"the definition has mistakes; `workflows check` tells more:\n{lines}")
     for line in _merged(finding for finding in found if finding.severity is not Severity.NOTE):
         say(f"WARN  {line}")
+
+
+def _inspected(data: Path) -> Inspection | None:
+    from workflows.cli.inspecting import inspect_records
+
+    return inspect_records(data)
 
 
 def _refuses(finding: Finding, *, is_local: bool) -> bool:

@@ -18,6 +18,7 @@ from workflows.preflight.rules import (
     references,
     requests,
     steps,
+    volumes,
     whole,
 )
 
@@ -36,5 +37,6 @@ CHECKS: tuple[Check, ...] = (
     metrics.CHECK,
     money.CHECK,
     data.CHECK,
+    volumes.CHECK,
 )
 RULES: Mapping[str, Rule] = {rule.identifier: rule for check in CHECKS for rule in check.rules}

@@ -11,6 +11,7 @@ from workflows.definition.model import JSON
 from workflows.preflight.catalog import CHECKS
 from workflows.preflight.context import Context, Policy
 from workflows.preflight.costs import Costs, costs_of
+from workflows.preflight.data.inspection import Inspection
 from workflows.preflight.document import is_too_deep, parse
 from workflows.preflight.findings import Finding, Severity
 from workflows.preflight.prices import Prices
@@ -28,6 +29,7 @@ class Question:
     prices: Prices
     policy: Policy = field(default_factory=Policy)
     data: Path | None = None  # folder with a folder for each channel: train, validation
+    inspection: Inspection | None = None  # what was found when the pictures in it were decoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ def check(question: Question) -> Report:
         prices=question.prices,
         policy=question.policy,
         data=question.data,
+        inspection=question.inspection,
     )
     found = [finding for each in CHECKS for finding in each.find(context)]
     found.extend(_unseen(question.text, found))

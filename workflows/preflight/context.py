@@ -18,6 +18,7 @@ from workflows.definition.expressions import (
 )
 from workflows.definition.model import JSON, Parameter
 from workflows.definition.parameters import read_parameter, value_of
+from workflows.preflight.data.inspection import Inspection
 from workflows.preflight.document import RawStep, object_of, objects, steps_of, text_of
 from workflows.preflight.prices import Prices
 from workflows.preflight.properties import lead
@@ -50,6 +51,7 @@ class Context:
     prices: Prices
     policy: Policy = field(default_factory=Policy)
     data: Path | None = None  # folder with a folder for each channel
+    inspection: Inspection | None = None  # what was found when the pictures in it were decoded
 
     @cached_property
     def steps(self) -> tuple[RawStep, ...]:

@@ -24,8 +24,14 @@ class Survey:
     classes: Counter[int] = field(default_factory=Counter)  # class -> labels with it
     widest: int = 0  # numbers in the longest label
     smallest: tuple[int, int] | None = None  # of all pictures, the smallest width and the smallest height
-    pictures: set[bytes] = field(default_factory=set)  # digests of their bytes
+    pictures: dict[int, bytes] = field(default_factory=dict)  # record -> digest of its picture's bytes
+    no_pictures: set[int] = field(default_factory=set)  # records that hold neither JPEG nor PNG
     faults: dict[str, list[str]] = field(default_factory=dict)  # kind -> what is wrong, with its place
+
+    def shared_with(self, other: "Survey") -> set[int]:
+        """The records whose pictures the other one has, too, byte by byte."""
+        theirs = set(other.pictures.values())
+        return {record for record, digest in self.pictures.items() if digest in theirs}
 
     def fault(self, kind: str, text: str) -> None:
         """Note what is wrong; of many of one kind, the first."""
@@ -53,11 +59,11 @@ def survey(file: Path, *, is_detection: bool) -> Survey:
     note = _note_objects if is_detection else _note_class
     try:
         for sample in read(file):
-            result.samples += 1
             result.widest = max(result.widest, len(sample.label))
             note(result, sample)
             if sample.picture is not None:
                 _note_picture(result, sample.picture, sample.place)
+            result.samples += 1
     except (BadData, OSError) as error:
         result.fault(UNREADABLE, str(error))
     return result
@@ -101,10 +107,11 @@ def _note_picture(result: Survey, picture: bytes, place: str) -> None:
     size = size_of(picture)
     if size is None:
         result.fault(UNREADABLE, f"{place}: holds no JPEG or PNG")
+        result.no_pictures.add(result.samples)
         return
     smallest = result.smallest or size
     result.smallest = (min(smallest[0], size[0]), min(smallest[1], size[1]))
-    result.pictures.add(hashlib.blake2b(picture, digest_size=16).digest())
+    result.pictures[result.samples] = hashlib.blake2b(picture, digest_size=16).digest()
 
 
 def _are_whole(numbers: Iterable[float]) -> bool:

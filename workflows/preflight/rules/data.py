@@ -1,6 +1,6 @@
 """The data that built-in algorithms will read, where they are at hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workflows.preflight.builtin.hyperparameter import parse_shape
@@ -10,6 +10,7 @@ from workflows.preflight.context import Context
 from workflows.preflight.data.survey import BOXES, CLASSES, LAYOUT, UNREADABLE, Survey, find_data, survey
 from workflows.preflight.findings import Finding, Rule, Severity
 from workflows.preflight.findings import Path as Place
+from workflows.preflight.rules import pictures
 from workflows.preflight.trainings import Training, trainings
 
 _FORMATS = "SageMaker Developer Guide, Object Detection and Image Classification, input interface"
@@ -84,12 +85,28 @@ SAME = Rule(
     severity=Severity.WARNING,
     title="The same picture is in training and in validation",
     why="The validation's figures are better than the model.",
-    source="the data themselves: equal bytes; pictures that are nearly the same are not looked for",
+    source="the data themselves: equal bytes",
+)
+UNBALANCED = Rule(
+    identifier="data-class-balance",
+    severity=Severity.NOTE,
+    title="The largest class of the training has ten times as many labels as the smallest, or more",
+    why="The model may hardly learn the small class. Ten is a guess; the service has no limit.",
+    source="the data themselves",
+)
+UNSEEN = Rule(
+    identifier="data-class-not-validated",
+    severity=Severity.NOTE,
+    title="A class of the training is not in the validation",
+    why="The validation's figures say nothing about it.",
+    source="the data themselves",
 )
 
 _RULES = {UNREADABLE: DAMAGED, LAYOUT: WRONG_LAYOUT, BOXES: WRONG_BOXES, CLASSES: WRONG_CLASSES}
 _REMEDY = "prepare the data again"
 _SURVEYED = ("train", "validation")
+_UNBALANCED = 10
+_MOST_TOLD = 10
 
 
 def _find(context: Context) -> Iterator[Finding]:
@@ -115,10 +132,26 @@ def _find(context: Context) -> Iterator[Finding]:
                 surveys[key] = survey(file, is_detection=is_detection)
             found[name] = surveys[key], place
         yield from _channels(training, found)
+        if context.inspection is not None:
+            yield from pictures.find_in_pictures(context.inspection, found)
 
 
 CHECK = Check(
-    rules=(NONE, DAMAGED, WRONG_LAYOUT, WRONG_BOXES, WRONG_CLASSES, NARROW, COUNT, FEW, SMALL, SAME),
+    rules=(
+        NONE,
+        DAMAGED,
+        WRONG_LAYOUT,
+        WRONG_BOXES,
+        WRONG_CLASSES,
+        NARROW,
+        COUNT,
+        FEW,
+        SMALL,
+        SAME,
+        UNBALANCED,
+        UNSEEN,
+        *pictures.RULES,
+    ),
     find=_find,
 )
 
@@ -134,13 +167,25 @@ def _channels(training: Training, found: dict[str, tuple[Survey, Place]]) -> Ite
         yield from _training(training, *found["train"])
     if len(found) == len(_SURVEYED):
         (train, _), (validation, place) = (found[name] for name in _SURVEYED)
-        unknown = sorted(set(validation.classes) - set(train.classes))
-        if unknown:
-            fault = f"classes {', '.join(map(str, unknown[:10]))} are in the validation only"
-            yield WRONG_CLASSES.at(place, fault, _REMEDY)
-        same = len(train.pictures & validation.pictures)
-        if same:
-            yield SAME.at(place, f"{same} pictures are in both", "keep each on one side")
+        yield from _both(train, validation, place)
+
+
+def _both(train: Survey, validation: Survey, place: Place) -> Iterator[Finding]:
+    unknown = sorted(set(validation.classes) - set(train.classes))
+    if unknown:
+        yield WRONG_CLASSES.at(place, f"{_named(unknown)} in the validation only", _REMEDY)
+    # Of a damaged file nothing is known as a whole.
+    unseen = [] if UNREADABLE in validation.faults else sorted(set(train.classes) - set(validation.classes))
+    if unseen:
+        yield UNSEEN.at(place, f"{_named(unseen)} in the training only", "hold pictures of each class out")
+    same = len(validation.shared_with(train))
+    if same:
+        yield SAME.at(place, f"{same} pictures are in both", "keep each on one side")
+
+
+def _named(classes: Sequence[int]) -> str:
+    told = ", ".join(map(str, classes[:_MOST_TOLD])) + (", …" if len(classes) > _MOST_TOLD else "")
+    return f"class {told} is" if len(classes) == 1 else f"classes {told} are"
 
 
 def _sizes(training: Training, result: Survey, place: Place) -> Iterator[Finding]:
@@ -173,6 +218,15 @@ def _training(training: Training, result: Survey, place: Place) -> Iterator[Find
     if batch is not None and result.samples < batch:
         fault = f"{result.file.name} holds {result.samples} pictures, and mini_batch_size={batch}"
         yield FEW.at(place, fault, "write a smaller one")
+    if classes > 1:
+        yield from _balance(result, place)
+
+
+def _balance(result: Survey, place: Place) -> Iterator[Finding]:
+    (largest, most), *_, (smallest, fewest) = result.classes.most_common()
+    if most >= _UNBALANCED * fewest:
+        fault = f"{result.file.name}: class {largest} has {most} labels, and class {smallest} has {fewest}"
+        yield UNBALANCED.at(place, fault, "add pictures of the small classes, or accept it")
 
 
 def _is_smaller(size: tuple[int, int], shape: tuple[int, int, int]) -> bool:
