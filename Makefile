@@ -58,6 +58,8 @@ benchmarks: $(INSTALLED)  ## ratios, each in one run
 	$(BIN)/python -m benchmarks.engine_overhead
 	$(BIN)/python -m benchmarks.steps
 	$(BIN)/python -m benchmarks.preflight
+	$(BIN)/python -m benchmarks.inspect_speed
+	$(BIN)/python -m benchmarks.copies_found
 	$(BIN)/python -m benchmarks.channel_without_copy
 	$(BIN)/python -m benchmarks.api_latency
 	$(BIN)/python -m benchmarks.object_transfer
