@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,8 @@ from tests import toys
 from tests.cli.conftest import WORKFLOWS
 from tests.preflight.definitions import changed, golden
 from tests.preflight.test_data import ONE, PICTURES, ZERO, write
+
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -47,9 +51,24 @@ def test_warnings_alone_are_success(workflows):
 
 
 def test_values_and_profiles_count(workflows):
-    assert workflows("check", "birds-detection", "--set", "Optimizer=sdg").returncode == 1
+    done = workflows("check", "birds-detection", "--set", "Optimizer=sdg")
+    assert done.returncode == 1
+    assert re.match(r"TrainBase \(workflows/pipelines/two_trainings\.py:\d+\)\n", done.stdout)
     # The sample profile has a network that SageMaker's image refuses.
     assert "resnet-18-half" in workflows("check", "birds-detection", "--profile", "sample").stdout
+
+
+def test_findings_in_our_own_pipelines_lead_to_the_line_that_makes_the_step(workflows):
+    done = workflows("check", "birds-detection", "--set", "Optimizer=sdg", "--json", "--sarif", "found.sarif")
+    sources = [each["source"] for each in json.loads(done.stdout)["findings"]]
+    assert {source["file"] for source in sources} == {"workflows/pipelines/two_trainings.py"}
+    code = (PROJECT / sources[0]["file"]).read_text().splitlines()
+    assert ['"TrainBase"' in code[source["line"] - 1] for source in sources] == [True, False]
+    results = json.loads((workflows.folder / "found.sarif").read_text())["runs"][0]["results"]
+    places = [each["locations"][0]["physicalLocation"] for each in results]
+    assert [
+        {"file": place["artifactLocation"]["uri"], "line": place["region"]["startLine"]} for place in places
+    ] == sources
 
 
 @pytest.mark.parametrize(
@@ -72,6 +91,7 @@ def test_json_and_sarif_say_the_same(workflows, broken):
     document = json.loads(done.stdout)
     results = json.loads((workflows.folder / "found.sarif").read_text())["runs"][0]["results"]
     assert [each["identifier"] for each in document["findings"]] == [each["ruleId"] for each in results]
+    assert {each["source"] for each in document["findings"]} == {None}  # nobody knows who wrote a file
     assert document["costs"]["is_complete"] is True
 
 

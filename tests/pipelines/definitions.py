@@ -1,11 +1,13 @@
 """Compiles pipelines for the tests, and looks into what came out."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from workflows.definition.source import SourceLine
 from workflows.pipelines import catalog
+from workflows.pipelines.catalog import Compiled
 
 REGION = "eu-west-1"
 ROLE = "arn:aws:iam::123456789012:role/VisionPipelines"
@@ -34,17 +36,22 @@ ALL_OPTIONS: dict[str, Any] = {
 
 def compiled(pipeline: str = "birds-detection", **options: Any) -> dict[str, Any]:
     """A definition of the caller's own."""
-    return json.loads(_plain(pipeline) if not options else _compile(pipeline, options))
+    return json.loads((_plain(pipeline) if not options else _compile(pipeline, options)).text)
+
+
+def lines(pipeline: str) -> Mapping[str, SourceLine]:
+    """Where its steps are made."""
+    return _plain(pipeline).lines
 
 
 @cache
-def _plain(pipeline: str) -> str:
+def _plain(pipeline: str) -> Compiled:
     return _compile(pipeline, {})
 
 
-def _compile(pipeline: str, options: dict[str, Any]) -> str:
+def _compile(pipeline: str, options: dict[str, Any]) -> Compiled:
     usual = {"region": REGION, "role": ROLE, "default_bucket": BUCKET, "processing_image_uri": IMAGE}
-    return catalog.compile_definition(pipeline, **usual | options)
+    return catalog.compile_pipeline(pipeline, **usual | options)
 
 
 def all_steps(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:

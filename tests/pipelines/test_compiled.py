@@ -18,7 +18,7 @@ def kept(tmp_path_factory):
 
 def test_what_is_kept_is_what_would_be_compiled(kept):
     folder, first = kept
-    assert first == catalog.compile_definition("birds-detection", **PLACE)
+    assert first == catalog.compile_pipeline("birds-detection", **PLACE)
     assert compiled("birds-detection", **PLACE, folder=folder) == first
     assert len(list(folder.iterdir())) == 1
 

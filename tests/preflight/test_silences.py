@@ -38,7 +38,7 @@ def test_a_silence_of_no_rule_is_refused_with_the_nearest_one():
 
 def test_sarif_has_what_its_schema_requires():
     heard = apply_silences(findings(BROKEN), {"not-a-choice": "we know"})
-    log = sarif_of(heard, file="birds.json", text=json.dumps(BROKEN, indent=1))
+    log = sarif_of(heard, file="birds.json", text=json.dumps(BROKEN, indent=1), lines={})
     assert log["version"] == "2.1.0"
     (run,) = log["runs"]
     driver = run["tool"]["driver"]
@@ -60,7 +60,7 @@ def test_sarif_has_what_its_schema_requires():
 
 
 def test_sarif_says_what_is_silenced_and_why():
-    log = sarif_of(apply_silences(findings(BROKEN), {"not-a-choice": "we know"}), file="birds.json")
+    log = sarif_of(apply_silences(findings(BROKEN), {"not-a-choice": "we know"}), file="birds.json", lines={})
     suppressed = [result for result in log["runs"][0]["results"] if "suppressions" in result]
     assert [(each["ruleId"], each["suppressions"]) for each in suppressed] == [
         ("not-a-choice", [{"kind": "external", "justification": "we know"}])

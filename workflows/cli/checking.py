@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
@@ -20,8 +20,9 @@ from workflows.cli.common import (
     settings,
     write_file,
 )
-from workflows.cli.definition import named_definition
+from workflows.cli.definition import named_definition, source_lines
 from workflows.definition.errors import WorkflowError, did_you_mean
+from workflows.definition.source import SourceLine
 from workflows.pipelines import catalog
 from workflows.preflight.catalog import RULES
 from workflows.preflight.checking import Question, check
@@ -33,6 +34,8 @@ from workflows.preflight.prices import Prices, read_prices
 from workflows.preflight.sarif import sarif_of
 from workflows.preflight.silences import Heard, apply_silences, check_silences
 from workflows.settings import Settings
+
+Lines: TypeAlias = Mapping[str, SourceLine]  # step -> where this project's code makes it
 
 _HOUR_S = 3600
 _MARKS = {Severity.ERROR: "ERROR", Severity.WARNING: "WARN", Severity.NOTE: "NOTE"}
@@ -111,13 +114,14 @@ def check_command(
     )
     report = check(question)
     heard = apply_silences(report.findings, silences)
+    lines = source_lines(name, chosen)
     if sarif_file is not None:
-        log = sarif_of(heard, file=name, text=None if name in catalog.names() else text)
+        log = sarif_of(heard, file=name, text=None if name in catalog.names() else text, lines=lines)
         write_file(sarif_file, json.dumps(log, indent=2) + "\n")
     if as_json:
-        print_json(_document(pipeline, heard, report.costs, question.prices))
+        print_json(_document(pipeline, heard, lines, report.costs, question.prices))
     else:
-        _print(pipeline, heard)
+        _print(pipeline, heard, lines)
         if report.costs is not None:
             _print_costs(report.costs, question.prices)
     if any(finding.severity is Severity.ERROR for finding in heard.findings):
@@ -212,11 +216,13 @@ def _explain(identifier: str) -> None:
         click.echo("On this machine it is a warning: the local engine does not mind.")
 
 
-def _document(pipeline: str, heard: Heard, costs: Costs | None, prices: Prices) -> dict[str, Any]:
+def _document(
+    pipeline: str, heard: Heard, lines: Lines, costs: Costs | None, prices: Prices
+) -> dict[str, Any]:
     return {
         "pipeline": pipeline,
-        "findings": [_record(finding) for finding in heard.findings],
-        "silenced": [{**_record(finding), "reason": reason} for finding, reason in heard.silenced],
+        "findings": [_record(finding, lines) for finding in heard.findings],
+        "silenced": [{**_record(finding, lines), "reason": reason} for finding, reason in heard.silenced],
         "idle_silences": list(heard.idle),
         "costs": _cost_document(costs, prices) if costs else None,
     }
@@ -245,21 +251,23 @@ def _cost_record(cost: StepCost) -> dict[str, Any]:
     }
 
 
-def _record(finding: Finding) -> dict[str, str | None]:
+def _record(finding: Finding, lines: Lines) -> dict[str, Any]:
+    source = lines.get(finding.step or "")
     return {
         "identifier": finding.identifier,
         "severity": finding.severity.value,
         "step": finding.step,
         "pointer": finding.pointer,
+        "source": source._asdict() if source else None,
         "text": finding.text,
         "remedy": finding.remedy,
     }
 
 
-def _print(pipeline: str, heard: Heard) -> None:
+def _print(pipeline: str, heard: Heard, lines: Lines) -> None:
     ordered = sorted(heard.findings, key=lambda finding: _first_of_step(heard.findings, finding))
     for step, findings in groupby(ordered, key=lambda finding: finding.step):
-        click.echo(step or "Definition")
+        click.echo(f"{step} ({lines[step]})" if step in lines else step or "Definition")
         for finding in findings:
             click.echo(f"  {_MARKS[finding.severity]:5} {finding.text}")
             click.echo(f"        {finding.remedy}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -19,7 +20,9 @@ from workflows.definition.errors import WorkflowError
 from workflows.definition.loader import load
 from workflows.definition.model import JSON
 from workflows.definition.parameters import bind
+from workflows.definition.source import SourceLine
 from workflows.pipelines import catalog
+from workflows.pipelines.catalog import Compiled
 from workflows.pipelines.compiled import compiled
 from workflows.settings import Settings
 
@@ -83,6 +86,15 @@ def pipeline_name(file: Path) -> str:
 
 def definition_text(name: str, chosen: Settings) -> str:
     """The definition of one of this project's pipelines."""
+    return _compiled(name, chosen).text
+
+
+def source_lines(name: str, chosen: Settings) -> Mapping[str, SourceLine]:
+    """Step -> the line of code that makes it; of a definition in a file nothing is known."""
+    return _compiled(name, chosen).lines if name in catalog.names() else {}
+
+
+def _compiled(name: str, chosen: Settings) -> Compiled:
     return compiled(
         name,
         region=chosen["region"],

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args, get_type_hints
 
 from workflows.definition.errors import did_you_mean
+from workflows.definition.source import SourceLine
+from workflows.pipelines import origins
 from workflows.pipelines.errors import PipelineOptionError, UnknownPipeline, UnknownProfile
 
 if TYPE_CHECKING:
@@ -31,6 +33,14 @@ class Override:
 
     value: str
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """A pipeline as the service takes it, and where it comes from."""
+
+    text: str  # JSON
+    lines: Mapping[str, SourceLine]  # step -> where it is made
 
 
 _ENTRIES: Mapping[str, _Entry] = {
@@ -75,6 +85,13 @@ def sample_of(pipeline: str) -> str:
 
 
 def compile_definition(name: str, *, region: str, role: str, default_bucket: str, **options: object) -> str:
+    """The text of :func:`compile_pipeline`."""
+    return compile_pipeline(name, region=region, role=role, default_bucket=default_bucket, **options).text
+
+
+def compile_pipeline(
+    name: str, *, region: str, role: str, default_bucket: str, **options: object
+) -> Compiled:
     """The definition of a pipeline as JSON text, the same bytes for the same arguments.
 
     Args:
@@ -93,7 +110,9 @@ def compile_definition(name: str, *, region: str, role: str, default_bucket: str
     # Imported here, because this is what takes seconds.
     from workflows.pipelines.sdk import definition_text
 
-    return definition_text(get_pipeline(region=region, role=role, default_bucket=default_bucket, **options))
+    with origins.remembered() as lines:
+        pipeline = get_pipeline(region=region, role=role, default_bucket=default_bucket, **options)
+    return Compiled(text=definition_text(pipeline), lines=lines)
 
 
 def profile_names(pipeline: str) -> tuple[str, ...]:

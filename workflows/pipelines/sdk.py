@@ -28,6 +28,7 @@ import botocore.session
 from botocore.credentials import CredentialResolver
 
 from workflows.definition.model import JSON
+from workflows.pipelines import origins
 
 _FOREIGN_SETTINGS = ("AWS_", "BOTO_", "SAGEMAKER_")
 _OWN_SETTINGS = {
@@ -133,6 +134,7 @@ with _closed_environment(), _quiet(), _default_session_kept():
     from sagemaker.mlops.workflow.steps import (
         CacheConfig,
         ProcessingStep,
+        Step,
         TrainingStep,
         TransformStep,
     )
@@ -200,7 +202,7 @@ Value: TypeAlias = str | int | float | PipelineVariable  # a literal, or an expr
 
 
 @contextmanager
-def _replaced(module: ModuleType, name: str, substitute: object) -> Iterator[None]:
+def _replaced(module: ModuleType | type, name: str, substitute: object) -> Iterator[None]:
     before = getattr(module, name)
     setattr(module, name, substitute)
     try:
@@ -211,6 +213,15 @@ def _replaced(module: ModuleType, name: str, substitute: object) -> Iterator[Non
 
 def _nothing(*_args: object, **_kwargs: object) -> None:
     """Stand in for what must not happen while compiling."""
+
+
+_initialise = Step.__init__
+
+
+def _initialise_and_remember(step: Step, *args: object, **kwargs: object) -> None:
+    """Every step of the SDK begins with this; see :mod:`workflows.pipelines.origins`."""
+    _initialise(step, *args, **kwargs)
+    origins.remember(step.name)
 
 
 @contextmanager
@@ -228,6 +239,7 @@ def offline() -> Iterator[None]:
         # look-ups, which takes longer than compiling.
         stack.enter_context(_replaced(telemetry_logging, "_send_telemetry_request", _nothing))
         stack.enter_context(_replaced(_studio, "_find_config", _nothing))
+        stack.enter_context(_replaced(Step, "__init__", _initialise_and_remember))
         yield
 
 
