@@ -38,8 +38,9 @@ _SHRINKS = {
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
 }
-# Weights for the sizes of one data set; a hostile one must not fill the memory.
-_SIZES_KEPT = 512
+# A hostile picture is a pixel high and a million wide, and a hostile data set has every size.
+_LONG_SIDE = 2048  # pixels, decoded
+_SIZES_KEPT = 256  # each has 256 KB at most
 
 Cells = NDArray[np.uint8]  # [32, 32], grey
 Hashes = NDArray[np.uint64]
@@ -111,9 +112,17 @@ def grey_cells(data: bytes, *, source: str) -> tuple[Cells, tuple[int, int]]:
         raise ImageError(source, "cannot be decoded")
     if grey.shape != (-(-height // shrink), -(-width // shrink)):
         raise ImageError(source, f"says {width} x {height} pixels, and has more or fewer")
-    rows, columns = _weights(height, shrink), _weights(width, shrink)
+    return _averaged(grey.astype(np.uint8, copy=False), height / shrink, width / shrink), (width, height)
+
+
+def _averaged(grey: NDArray[np.uint8], height: float, width: float) -> Cells:
+    """The cells of a decoded picture; of its last row and column a part may lie outside the picture."""
+    if max(grey.shape) > _LONG_SIDE:
+        height, width = (min(side, _LONG_SIDE) for side in grey.shape)
+        grey = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    rows, columns = _weights(height, grey.shape[0]), _weights(width, grey.shape[1])
     cells = rows @ grey.astype(np.float32) @ columns.T
-    return np.rint(cells).astype(np.uint8), (width, height)
+    return np.asarray(np.rint(cells), np.uint8)
 
 
 def correlations(left: Cells, right: Cells) -> NDArray[np.float32]:
@@ -133,14 +142,14 @@ def _normal(cells: Cells) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=_SIZES_KEPT)
-def _weights(pixels: int, shrink: int) -> NDArray[np.float32]:
-    """[32, pixels / shrink, rounded up], what each decoded pixel of a side counts in each cell.
+def _weights(side: float, pixels: int) -> NDArray[np.float32]:
+    """[32, pixels], what each decoded pixel of a side counts in each cell.
 
-    The last of them may cover fewer pixels than the others, and a cell part of a pixel: without that, copies
-    of different size would not have the same cells.
+    The last pixel may lie in the picture in part only, and any pixel in a cell in part only: without that,
+    copies of different size would not have the same cells.
     """
-    edges = np.arange(SIDE + 1) * (pixels / shrink / SIDE)
-    starts = np.arange(-(-pixels // shrink))
+    edges = np.arange(SIDE + 1) * (side / SIDE)
+    starts = np.arange(pixels)
     covered = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
     weights = np.clip(covered, 0, None)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)

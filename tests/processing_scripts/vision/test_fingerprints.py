@@ -87,7 +87,9 @@ def test_no_pictures_have_no_copies():
     assert find_copies(of([]), of([])) == []
 
 
-@pytest.mark.parametrize("size", [(1, 1), (31, 7), (255, 300), (256, 341), (257, 2051)], ids=str)
+@pytest.mark.parametrize(
+    "size", [(1, 1), (31, 7), (255, 300), (256, 341), (257, 2051), (40, 20_000)], ids=str
+)
 def test_cells_are_means_of_the_areas_below_them(size):
     height, width = size
     # A picture that is bright on the left and dark on the right, and its mean grey in each column of cells.
