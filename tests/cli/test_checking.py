@@ -12,9 +12,22 @@ import pytest
 from tests import toys
 from tests.cli.conftest import WORKFLOWS
 from tests.preflight.definitions import changed, golden
-from tests.preflight.test_data import ONE, PICTURES, ZERO, write
+from tests.preflight.test_data import ONE, PICTURES, ZERO, picture, write
 
 PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def workflows(workflows, home):
+    """The command, with what it has compiled kept from test to test."""
+    file = workflows.folder / "workflows.toml"
+    file.write_text(f'home = "{home}"\n{file.read_text()}')
+    return workflows
 
 
 @pytest.fixture
@@ -171,6 +184,9 @@ def test_pictures_that_cannot_be_looked_at_are_no_traceback(workflows, prepared)
 
 
 def test_ctrl_c_ends_the_decoding_too(workflows, prepared):
+    # Seconds of work, of which the test waits for none.
+    count = 20_000
+    write(workflows.folder / "prepared" / "train", [ZERO] * count, [picture(width=8, height=8)] * count)
     with subprocess.Popen(
         [WORKFLOWS, "check", *prepared],
         cwd=workflows.folder,
@@ -182,17 +198,19 @@ def test_ctrl_c_ends_the_decoding_too(workflows, prepared):
         assert check.stderr.readline().startswith("* decoding every picture")
         check.send_signal(signal.SIGINT)
         output, told = check.communicate()
-    assert (check.returncode, output, told.strip()) == (130, "", "interrupted")
+    assert (check.returncode, output) == (130, "")
+    assert told.splitlines()[-1] == "interrupted"
+    assert "Traceback" not in told
 
 
-def test_a_run_is_refused_with_all_mistakes_before_anything_is_drawn(workflows):
+def test_a_run_is_refused_with_all_mistakes_before_anything_is_drawn(workflows, home):
     done = workflows(
         "run", "birds-detection", "--profile", "sample", "--set", "Optimizer=sdg", "--set", "Epochs=0"
     )
     assert done.returncode == 2
     assert "optimizer='sdg'" in done.stderr
     assert "epochs='0'" in done.stderr
-    assert not (workflows.folder / ".workflows" / "samples").exists()
+    assert not (home / "samples").exists()
 
 
 def test_what_only_aws_refuses_is_a_warning_on_this_machine(workflows):
