@@ -27,7 +27,7 @@ FLIPPED = Rule(
     identifier="data-flipped-copy",
     severity=Severity.WARNING,
     title="A picture of the validation is the mirror image of a training picture",
-    why=f"{_TOO_GOOD} Training mirrors pictures at random, and the preparation adds mirror images.",
+    why=f"{_TOO_GOOD} Training may mirror pictures, and the preparation adds mirror images.",
     source=_HASHES,
 )
 RULES = (UNDECODABLE, NEAR, FLIPPED)
