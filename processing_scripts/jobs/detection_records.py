@@ -1,6 +1,7 @@
 """The record files of prepare_detection: pictures, mirrored pictures, held-out pictures."""
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from processing_scripts.vision.recordio import (
 BOTH = "train_flipped"
 
 
-def pack(entries: list[Entry], outputs: OutputTree, packing: Packing) -> Packed[Entry]:
+def pack(entries: Sequence[Entry], outputs: OutputTree, packing: Packing) -> Packed[Entry]:
     """Decode every picture of this instance's share once and write all record files.
 
     Raises:
@@ -56,7 +57,7 @@ def _mirrors_of_both(
 
 
 def _pack_originals(
-    entries: list[Entry], both: IndexedRecordWriter, mirrored: Path, outputs: OutputTree, packing: Packing
+    entries: Sequence[Entry], both: IndexedRecordWriter, mirrored: Path, outputs: OutputTree, packing: Packing
 ) -> Packed[Entry]:
     part = {"number": packing.host.index + 1, "count": packing.host.count}
     with (
