@@ -85,7 +85,7 @@ def _nothing_found(folder: Path, wanted: str) -> str:
     else:
         fault = f"holds no {wanted} data set, {fault}"
     others = [single.looks_like for single in _FORMATS if wanted in (AUTO, single.name)]
-    return f"{fault}; what is missing is one of: {'; '.join(others)}" if others else fault
+    return f"{fault}, and not {' nor '.join(others)}" if others else fault
 
 
 @contextlib.contextmanager
