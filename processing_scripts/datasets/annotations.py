@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from processing_scripts.datasets.detection import BOX_COLUMNS, TRAINING, Chosen
-from processing_scripts.datasets.tables import Integers, first
+from processing_scripts.datasets.detection import BOX_COLUMNS, Chosen
+from processing_scripts.datasets.tables import TRAINING, Integers, first
 from processing_scripts.progress import with_progress
 from processing_scripts.unreadable import Unreadable
 from processing_scripts.vision.boxes import Floats, clip_to_image, mirror, pixels_outside, to_corner_fractions

@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 
 from processing_scripts.datasets.classes import ClassNames, check_names
-from processing_scripts.datasets.detection import NEITHER, TRAINING, VALIDATION, DetectionSet
+from processing_scripts.datasets.detection import DetectionSet
 from processing_scripts.datasets.tables import (
+    SPLIT,
     Integers,
     Places,
-    check_paths,
     digest_of,
     first,
     header_of,
-    read_csv,
-    split_by_name,
+    read_csv_parts,
+    read_split,
     to_flags,
     to_numbers,
 )
@@ -31,9 +31,7 @@ from processing_scripts.vision.boxes import Floats
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 REQUIRED = ("path", "class", *CORNERS)
 SIZE = ("width", "height")
-SPLIT = "split"
 OPTIONAL = (SPLIT, "difficult", "crowd", *SIZE)
-SPLITS = {"train": TRAINING, "val": VALIDATION, "validation": VALIDATION, "test": NEITHER}
 
 
 def find(folder: Path) -> list[Path]:
@@ -47,19 +45,9 @@ def load(folder: Path, files: list[Path]) -> DetectionSet:
     Raises:
         JobError: a file or a row is faulty.
     """
-    parts = split_by_name(folder, files, "CSV")
-    places = Places(files=[path for path, _ in parts], unit="row")
-    tables = []
-    for position, (path, role) in enumerate(parts):
-        table = read_csv(path, required=REQUIRED, optional=OPTIONAL)
-        if role:
-            table = table.assign(**{SPLIT: role})
-        tables.append(table.assign(file=position))
-    table = pd.concat(tables, ignore_index=True)
-    table["path"] = table["path"].str.strip().str.removeprefix("./")
+    table, places = read_csv_parts(folder, files, required=REQUIRED, optional=OPTIONAL)
     table["class"] = table["class"].str.strip()
-    check_paths(table, places)
-    is_training, no_split = _read_split(table, places)
+    is_training, no_split = read_split(table, places)
     numbers = {name: _read_sizes(table, name, places) for name in SIZE}
     codes, paths = pd.factorize(table["path"])
     first_rows = np.unique(codes, return_index=True)[1]
@@ -80,19 +68,6 @@ def load(folder: Path, files: list[Path]) -> DetectionSet:
         inputs={path.name: digest_of(path) for path in places.files},
         no_split=no_split,
     )
-
-
-def _read_split(table: pd.DataFrame, places: Places) -> tuple[Integers, str]:
-    """The column is_training, and why it says nothing if so."""
-    if SPLIT not in table:
-        no_split = f"{places.files[0]}: has no column {SPLIT} with train or val"
-        return np.full(len(table), NEITHER, dtype=np.int64), no_split
-    texts = table[SPLIT].str.strip()
-    codes = texts.map(SPLITS)
-    wrong = first(codes.isna())
-    if wrong is not None:
-        raise places.error(table, wrong, f"{SPLIT} is '{texts[wrong]}', not train, val or test")
-    return np.asarray(codes, dtype=np.int64), ""
 
 
 def _read_sizes(table: pd.DataFrame, name: str, places: Places) -> Floats:

@@ -17,8 +17,11 @@ import numpy as np
 import pandas as pd
 
 from processing_scripts.datasets.classes import ClassNames, check_names
-from processing_scripts.datasets.detection import BOX_COLUMNS, NEITHER, TRAINING, VALIDATION, DetectionSet
+from processing_scripts.datasets.detection import BOX_COLUMNS, DetectionSet
 from processing_scripts.datasets.tables import (
+    NEITHER,
+    TRAINING,
+    VALIDATION,
     Places,
     TableError,
     check_paths,

@@ -14,11 +14,9 @@ from numpy.typing import NDArray
 
 from processing_scripts.contract import JobError
 from processing_scripts.datasets.classes import ClassMap, ClassNames
-from processing_scripts.datasets.tables import Integers, Places
+from processing_scripts.datasets.tables import NEITHER, TRAINING, VALIDATION, Integers, Places
 
 BOX_COLUMNS = ["left", "top", "width", "height"]
-# Values of the column `is_training`.
-VALIDATION, TRAINING, NEITHER = 0, 1, -1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,10 @@ _ROLES: Mapping[str, str] = {
     }.items()
     for word in words
 }
+# Values of the column `is_training`.
+VALIDATION, TRAINING, NEITHER = 0, 1, -1
+SPLIT = "split"
+SPLITS = {"train": TRAINING, "val": VALIDATION, "validation": VALIDATION, "test": NEITHER}
 # Empty, absolute, "..", written with more than it needs, or with a name that no file system takes.
 _WRONG_PATH = r"^$|^/|/$|//|(?:^|/)\.\.?(?:/|$)|[^/]{256}"
 TRIED = 100  # pictures to look for in a folder before it is not the one
@@ -85,6 +89,43 @@ def read_csv(path: Path, *, required: Sequence[str], optional: Collection[str] =
     if table.empty:
         raise TableError(path, None, "has no rows below its header")
     return table.assign(file=0, number=np.arange(2, len(table) + 2))
+
+
+def read_csv_parts(
+    folder: Path, files: Sequence[Path], *, required: Sequence[str], optional: Collection[str]
+) -> tuple[pd.DataFrame, Places]:
+    """One CSV file with a column `split` or without, or one for training and one for validation with it.
+
+    Raises:
+        JobError: a file is faulty, or the names of several do not tell what they are for.
+    """
+    parts = split_by_name(folder, files, "CSV")
+    tables = []
+    for position, (path, role) in enumerate(parts):
+        table = read_csv(path, required=required, optional=optional)
+        tables.append(table.assign(file=position, **({SPLIT: role} if role else {})))
+    table = pd.concat(tables, ignore_index=True)
+    table["path"] = table["path"].str.strip().str.removeprefix("./")
+    places = Places(files=[path for path, _ in parts], unit="row")
+    check_paths(table, places)
+    return table, places
+
+
+def read_split(table: pd.DataFrame, places: Places) -> tuple[Integers, str]:
+    """What the column `split` says as is_training, and why it says nothing if so.
+
+    Raises:
+        TableError: a row has another word than train, val or test.
+    """
+    if SPLIT not in table:
+        no_split = f"{places.files[0]}: has no column {SPLIT} with train or val"
+        return np.full(len(table), NEITHER, dtype=np.int64), no_split
+    texts = table[SPLIT].str.strip()
+    codes = texts.map(SPLITS)
+    wrong = first(codes.isna())
+    if wrong is not None:
+        raise places.error(table, wrong, f"{SPLIT} is '{texts[wrong]}', not train, val or test")
+    return np.asarray(codes, dtype=np.int64), ""
 
 
 def _check_header(path: Path, header: list[str], required: Sequence[str], optional: Collection[str]) -> None:

@@ -17,8 +17,11 @@ import pandas as pd
 
 from processing_scripts.contract import JobError
 from processing_scripts.datasets.classes import ClassNames, check_names
-from processing_scripts.datasets.detection import NEITHER, TRAINING, VALIDATION, DetectionSet
+from processing_scripts.datasets.detection import DetectionSet
 from processing_scripts.datasets.tables import (
+    NEITHER,
+    TRAINING,
+    VALIDATION,
     Integers,
     Places,
     TableError,

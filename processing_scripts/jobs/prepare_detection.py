@@ -35,13 +35,13 @@ from processing_scripts.datasets import detection_formats
 from processing_scripts.datasets.annotations import annotate
 from processing_scripts.datasets.classes import read_class_map
 from processing_scripts.datasets.detection import (
-    TRAINING,
     Choice,
     Chosen,
     DetectionSet,
     choose,
     merge_classes,
 )
+from processing_scripts.datasets.tables import TRAINING
 from processing_scripts.jobs.arguments import JobParser, jpeg_quality, positive, share, whole_number
 from processing_scripts.jobs.detection_records import BOTH, pack
 from processing_scripts.jobs.detection_report import Counts, Prepared, details, draw_species, report
