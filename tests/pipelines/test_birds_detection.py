@@ -46,6 +46,8 @@ def test_preparation_runs_our_job_with_its_options(plain):
         "processing_scripts.jobs.prepare_detection",
     ]
     assert specification["ContainerArguments"][0::2] == [
+        "--format",
+        "--class-map",
         "--classes",
         "--split",
         "--train-ratio",
