@@ -194,9 +194,11 @@ def _images(path: Path, items: list[dict[str, Any]]) -> pd.DataFrame:
 def _read_categories(path: Path, items: list[dict[str, Any]]) -> dict[int, str]:
     table = _columns(path, items, ["name"], "category")
     check_names([str(name) for name in table["name"]], str(path))
-    if pd.api.types.infer_dtype(table["number"]) != "integer":
-        raise TableError(path, None, "the ids of its categories are not whole numbers")
-    return dict(zip(table["number"].tolist(), map(str, table["name"]), strict=True))
+    ids = to_numbers(table, "number", Places(files=[path], unit="category"))
+    wrong = first(ids < 0)
+    if wrong is not None:
+        raise TableError(path, None, f"the id of a category is {ids[wrong]:g}, below 0")
+    return dict(zip(ids.astype(np.int64).tolist(), map(str, table["name"]), strict=True))
 
 
 def _annotations(
@@ -214,15 +216,13 @@ def _annotations(
     if unknown is not None:
         fault = f"category_id {table['category_id'].iloc[unknown]} is the id of no category"
         raise places.error(table, unknown, fault)
-    flags = pd.DataFrame(
-        {name: [item.get(name, 0) for item in items] for name in ("iscrowd", "difficult")}, dtype=object
-    ).assign(file=0, number=table["number"])
+    flags = table.assign(iscrowd=pd.Series([item.get("iscrowd", 0) for item in items], dtype=object))
     boxes[["file", "number"]] = table[["file", "number"]]
     return boxes.assign(
         picture=picture,
         class_id=table["category_id"].astype(np.int64),
         is_crowd=to_flags(flags, "iscrowd", places),
-        is_difficult=to_flags(flags, "difficult", places),
+        is_difficult=False,
     )
 
 

@@ -6,6 +6,7 @@ Every message about a table names the file and the row, counted as the file's au
 import difflib
 import hashlib
 import re
+import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,11 +77,16 @@ def read_csv(path: Path, *, required: Sequence[str], optional: Collection[str] =
         TableError: not such a file; a required column is missing, or the name of an optional one is misspelt.
     """
     try:
-        table = pd.read_csv(path, dtype=object, na_filter=False, encoding="utf-8-sig", index_col=False)
+        with warnings.catch_warnings():
+            # What it would leave out with a warning are fields beyond the header's.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(path, dtype=object, na_filter=False, encoding="utf-8-sig", index_col=False)
     except UnicodeDecodeError as error:
         raise TableError(path, None, f"not UTF-8 text: {error}; save it as 'CSV UTF-8'") from None
     except pd.errors.EmptyDataError:
         raise TableError(path, None, f"is empty; the first row names columns: {','.join(required)}") from None
+    except pd.errors.ParserWarning:
+        raise TableError(path, None, "its rows have more fields than its header; name them there") from None
     except pd.errors.ParserError as error:
         fault = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise TableError(path, None, f"{fault}; put a field that holds a comma into quotes") from None

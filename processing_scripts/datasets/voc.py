@@ -4,7 +4,7 @@ Coordinates count pixels from 1, and xmax and ymax are the last pixels inside, s
 of 640 x 480 is 1,1,640,480. Tools that count from 0 write 0,0,640,480: such boxes are one pixel wider here,
 and what hangs over the border is cut off.
 
-Source: PASCAL VOC development kit, "Bounding box": "the top-left pixel in the image has coordinates (1,1)".
+Source: the PASCAL VOC challenge's development kit, where the top left pixel has the coordinates (1, 1).
 """
 
 import xml.etree.ElementTree as ET

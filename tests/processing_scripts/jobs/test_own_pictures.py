@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import mxnet as mx
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from processing_scripts.jobs.prepare_detection import main
 from tests.processing_scripts.annotated import (
+    FARM,
     TRAIN,
     VALIDATION,
     Box,
@@ -17,7 +19,8 @@ from tests.processing_scripts.annotated import (
     write_cub,
     write_voc,
 )
-from tests.processing_scripts.job_testing import read_json, tree
+from tests.processing_scripts.instance_testing import assert_same_data_set, merge, opt_ml, output
+from tests.processing_scripts.job_testing import cut_short, read_json, tree
 
 SMALL = ("--workers", 1, "--resize", 64, "--classes", "all")
 WRITERS = {"coco": write_coco, "voc": write_voc, "csv": write_csv}
@@ -161,6 +164,28 @@ def test_difficult_objects_are_trained_and_not_asked_for(tmp_path, run_job, writ
     assert report["left_out"]["difficult_objects"] == 6 - train - validation
 
 
+def test_pictures_may_lie_beside_coco_s_file_and_have_no_sizes_in_it(tmp_path, run_job):
+    write_coco(tmp_path, BOTH, in_one_file=True)
+    document = read_json(tmp_path / "farm.json")
+    for image in document["images"]:
+        del image["width"], image["height"]
+    (tmp_path / "farm.json").write_text(json.dumps(document))
+    report = prepare(run_job, tmp_path, tmp_path / "out", "--split", "random", "--train-ratio", 0.5)
+    assert report["splits"] == {"train": 1, "validation": 1}
+    assert set(report["inputs"]) == {"farm.json", "pictures"}
+
+
+@every_format
+def test_a_picture_that_cannot_be_decoded_takes_its_objects_with_it(tmp_path, run_job, write):
+    write(tmp_path, [*FARM, in_split(TRAIN, COW, HEN)])
+    (cut,) = tmp_path.rglob("z.jpg")
+    cut_short(cut)
+    report = prepare(run_job, tmp_path, tmp_path / "out", "--max-unreadable-share", 0.2)
+    assert report["skipped"] == 1
+    assert report["objects"] == {"train": 4, "validation": 3}
+    assert report["label_width"] == 2 + 5 * 2
+
+
 @every_format
 def test_pictures_without_objects_are_left_out_and_counted(tmp_path, run_job, write):
     write(tmp_path, [*BOTH, in_split(TRAIN), in_split(VALIDATION)])
@@ -235,3 +260,18 @@ def test_several_formats_in_a_folder_need_a_word(tmp_path, run_job):
         run_job, tmp_path, "--format", "coco"
     )
     assert prepare(run_job, tmp_path, tmp_path / "out", "--format", "csv")["settings"]["format"] == "csv"
+
+
+@every_format
+def test_two_instances_leave_what_one_leaves(tmp_path, monkeypatch, write):
+    write(tmp_path / "data")
+    channels = ("train", "train_flipped", "validation")
+    merged = []
+    for count in (1, 2):
+        roots = [opt_ml(tmp_path / str(count), index, count) for index in range(count)]
+        for root in roots:
+            monkeypatch.setenv("OPT_ML", str(root))
+            arguments = ["--input", tmp_path / "data", "--output", output(root), *SMALL]
+            assert main([str(argument) for argument in arguments]) == 0
+        merged.append(merge(roots, tmp_path / f"merged-{count}"))
+    assert_same_data_set(merged[1], merged[0], channels)

@@ -160,6 +160,14 @@ def resized(path):
             id="no-folder-of-pictures",
         ),
         pytest.param(
+            set_field("categories", 0, id=-1), "the id of a category is -1, below 0", id="negative-category"
+        ),
+        pytest.param(
+            set_field("categories", 0, id=10**30),
+            f"{TRAIN}: category 1{'0' * 30}: number is '1",
+            id="huge-category",
+        ),
+        pytest.param(
             set_field("categories", 0, name="hen"),
             f"{VAL}: category 1 is 'cow', in instances_train2017.json it is 'hen'; give all files the same",
             id="other-categories",
@@ -307,6 +315,17 @@ def row(content, header=HEADER):
             text("boxes.csv", f"{HEADER},dificult\nz.jpg,cow,1,1,9,9,1\n"),
             "boxes.csv: row 1: has a column 'dificult'; did you mean 'difficult'?",
             id="misspelt",
+        ),
+        pytest.param(
+            text("boxes.csv", f"{HEADER}\nz.jpg,cow,1,1,9,9,1\n"),
+            "boxes.csv: its rows have more fields than its header",
+            id="nameless-column",
+        ),
+        pytest.param(text("boxes.csv", f"{HEADER}\nz.jpg,,,,,\n"), "no picture has an object", id="no-box"),
+        pytest.param(
+            text("boxes.csv", f"{HEADER},width\nz.jpg,cow,1,1,9,9,20\nz.jpg,cow,1,1,9,9,21\n"),
+            "boxes.csv: row 3: width of z.jpg is another than in an earlier row",
+            id="two-widths",
         ),
         pytest.param(text("boxes.csv", f"{HEADER}\n"), "boxes.csv: has no rows below its header", id="empty"),
         pytest.param(
