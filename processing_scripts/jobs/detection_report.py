@@ -56,7 +56,7 @@ def report(prepared: Prepared) -> dict[str, object]:
         "num_classes": len(names),
         "num_training_samples": len(training),
         "num_training_samples_with_flips": 2 * len(training),
-        "label_width": prepared.annotations.entries.label_width(training + validation),
+        "label_width": max(map(prepared.annotations.entries.label_width, (training, validation))),
     }
     return {
         # SageMaker takes hyperparameters as strings only.
