@@ -121,7 +121,6 @@ def _read_part(folder: Path, path: Path) -> _Part:
     candidates = [folder / stem, folder / "images" / stem, path.parent, folder / "images", folder]
     prefix = prefix_of_pictures(folder, candidates, images["path"].tolist(), where=str(path))
     images["path"] = prefix + images["path"]
-    check_paths(images, Places(files=[path], unit="image"))
     categories = _read_categories(path, document["categories"])
     annotations = _annotations(path, document["annotations"], images, categories)
     return _Part(images=images, annotations=annotations, categories=categories)
@@ -193,12 +192,12 @@ def _images(path: Path, items: list[dict[str, Any]]) -> pd.DataFrame:
 
 def _read_categories(path: Path, items: list[dict[str, Any]]) -> dict[int, str]:
     table = _columns(path, items, ["name"], "category")
-    check_names([str(name) for name in table["name"]], str(path))
+    check_names([name if isinstance(name, str) else "" for name in table["name"]], str(path))
     ids = to_numbers(table, "number", Places(files=[path], unit="category"))
     wrong = first(ids < 0)
     if wrong is not None:
         raise TableError(path, None, f"the id of a category is {ids[wrong]:g}, below 0")
-    return dict(zip(ids.astype(np.int64).tolist(), map(str, table["name"]), strict=True))
+    return dict(zip(ids.astype(np.int64).tolist(), table["name"].tolist(), strict=True))
 
 
 def _annotations(

@@ -87,27 +87,28 @@ def choose(data: DetectionSet, choice: Choice) -> Chosen:
     Raises:
         JobError: an unknown class, or no split although the data set's own is asked for.
     """
-    left_out = dict.fromkeys(("crowd_objects", "difficult_objects", "pictures_without_split"), 0)
-    objects = data.objects
-    if choice.crowd == "drop":
-        objects, left_out["crowd_objects"] = _without(objects, objects["is_crowd"].to_numpy(dtype=np.bool_))
-    class_ids = data.class_names.choose(choice.classes, present=objects["class_id"].unique().tolist())
-    objects = objects[objects["class_id"].isin(class_ids)]
+    usable = data.objects if choice.crowd == "keep" else data.objects[~_flags(data.objects, "is_crowd")]
+    class_ids = data.class_names.choose(choice.classes, present=usable["class_id"].unique().tolist())
+    objects = usable[usable["class_id"].isin(class_ids)]
     is_training = _split(data, objects, choice)
-    if choice.difficult != "keep":
-        dropped = objects["is_difficult"].to_numpy(dtype=np.bool_)
-        if choice.difficult == "train":
-            dropped = dropped & (is_training[objects["picture"].to_numpy()] != TRAINING)
-        objects, left_out["difficult_objects"] = _without(objects, dropped)
-    has_object = np.bincount(objects["picture"], minlength=len(data.pictures)) > 0
-    left_out["pictures_without_split"] = int((has_object & (is_training == NEITHER)).sum())
-    left_out["pictures_without_objects"] = int((~has_object).sum())
+    difficult = _flags(objects, "is_difficult")
+    if choice.difficult == "keep":
+        difficult[:] = False
+    elif choice.difficult == "train":
+        difficult &= is_training[objects["picture"].to_numpy()] == VALIDATION
+    has_object = np.bincount(objects["picture"][~difficult], minlength=len(data.pictures)) > 0
+    left_out = {
+        "crowd_objects": int(data.objects["class_id"].isin(class_ids).sum()) - len(objects),
+        "difficult_objects": int(difficult.sum()),
+        "pictures_without_objects": int((~has_object).sum()),
+        "pictures_without_split": int((has_object & (is_training == NEITHER)).sum()),
+    }
     kept = has_object & (is_training != NEITHER)
-    return _numbered(data, class_ids, is_training, kept, objects, left_out)
+    return _numbered(data, class_ids, is_training, kept, objects[~difficult], left_out)
 
 
-def _without(objects: pd.DataFrame, dropped: NDArray[np.bool_]) -> tuple[pd.DataFrame, int]:
-    return objects[~dropped], int(dropped.sum())
+def _flags(objects: pd.DataFrame, column: str) -> NDArray[np.bool_]:
+    return objects[column].to_numpy(dtype=np.bool_, copy=True)
 
 
 def _numbered(

@@ -121,7 +121,7 @@ def load(folder: Path, files: Sequence[Path], labels: str) -> LabelTable:
     """
     has_many = labels == MANY
     required = (PATH,) if has_many else (PATH, CLASS)
-    table, places = read_csv_parts(folder, files, required=required, optional=(PATH, CLASS, SPLIT))
+    table, places = read_csv_parts(folder, files, required=required, optional=(SPLIT,))
     check_unique(table, PATH, places)
     is_training, no_split = read_split(table, places)
     if has_many and CLASS not in table:
@@ -178,6 +178,10 @@ def _from_lists(table: pd.DataFrame) -> tuple[Integers, NDArray[np.object_]]:
 def _from_columns(table: pd.DataFrame, places: Places) -> tuple[Integers, NDArray[np.object_]]:
     """Row and class of every label, from a column of 0 and 1 for each class."""
     names = [name for name in table.columns if name not in (PATH, SPLIT, "file", "number")]
+    taken = {"file", "number"} & {name for path in places.files for name in header_of(path)}
+    if taken:
+        fault = f"a class cannot have a column called {taken.pop()}; write the classes into a column {CLASS}"
+        raise JobError(f"{places.files[0]}: {fault}")
     if not names:
         raise JobError(f"{places.files[0]}: has neither a column {CLASS} nor one for each class")
     present = np.stack([to_flags(table, name, places) for name in names], axis=1)

@@ -35,8 +35,11 @@ _ROLES: Mapping[str, str] = {
 VALIDATION, TRAINING, NEITHER = 0, 1, -1
 SPLIT = "split"
 SPLITS = {"train": TRAINING, "val": VALIDATION, "validation": VALIDATION, "test": NEITHER}
-# Empty, absolute, "..", written with more than it needs, or with a name that no file system takes.
-_WRONG_PATH = r"^$|^/|/$|//|(?:^|/)\.\.?(?:/|$)|[^/]{256}"
+# Empty, absolute, "..", written with more than it needs, or in bytes too long for a file system or for S3.
+_WRONG_PATH = r"^$|^/|/$|//|(?:^|/)\.\.?(?:/|$)|[^/]{256}|^.{1000}"
+# Up to here whole numbers are exact as float64.
+LARGEST = 2**53
+MAX_SHOWN = 200
 TRIED = 100  # pictures to look for in a folder before it is not the one
 
 
@@ -130,7 +133,7 @@ def read_split(table: pd.DataFrame, places: Places) -> tuple[Integers, str]:
     codes = texts.map(SPLITS)
     wrong = first(codes.isna())
     if wrong is not None:
-        raise places.error(table, wrong, f"{SPLIT} is '{texts[wrong]}', not train, val or test")
+        raise places.error(table, wrong, f"{SPLIT} is {_shown(texts[wrong])}, not train, val or test")
     return np.asarray(codes, dtype=np.int64), ""
 
 
@@ -142,7 +145,7 @@ def _check_header(path: Path, header: list[str], required: Sequence[str], option
             raise TableError(path, 1, f"has no column '{name}'; the first row must name {wanted}{hint}")
     for name in header:
         near = difflib.get_close_matches(name.lower(), optional, n=1, cutoff=0.8)
-        if near and name not in optional:
+        if near and name not in optional and near[0] not in header:
             raise TableError(path, 1, f"has a column '{name}'; did you mean '{near[0]}'?")
 
 
@@ -163,10 +166,13 @@ def to_numbers(table: pd.DataFrame, column: str, places: Places) -> NDArray[np.f
         TableError: one is not a number.
     """
     values = table[column]
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
-    wrong = first(~(np.abs(numbers) <= 2**53))
+    try:
+        numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
+        wrong = first(~(np.abs(numbers) <= LARGEST))
+    except OverflowError:  # JSON's whole numbers have no bound
+        wrong = first([isinstance(value, int) and abs(value) > LARGEST for value in values])
     if wrong is not None:
-        raise places.error(table, wrong, f"{column} is '{values.iloc[wrong]}', not a number")
+        raise places.error(table, wrong, f"{column} is {_shown(values.iloc[wrong])}, not a number")
     return numbers
 
 
@@ -181,8 +187,13 @@ def to_flags(table: pd.DataFrame, column: str, places: Places) -> NDArray[np.boo
     texts = _texts(table, column).str.strip()
     wrong = first(~texts.isin(["", "0", "1"]))
     if wrong is not None:
-        raise places.error(table, wrong, f"{column} is '{texts.iloc[wrong]}', not 0 or 1")
+        raise places.error(table, wrong, f"{column} is {_shown(texts.iloc[wrong])}, not 0 or 1")
     return (texts == "1").to_numpy(dtype=np.bool_)
+
+
+def _shown(value: object) -> str:
+    """A value as a message can hold it: in quotes, on one line, not longer than a path."""
+    return repr(str(value)[:MAX_SHOWN])
 
 
 def _texts(table: pd.DataFrame, column: str) -> "pd.Series[str]":
@@ -210,11 +221,12 @@ def check_paths(table: pd.DataFrame, places: Places) -> None:
     # One look at all of them, as one million looks take seconds.
     together = "".join(paths)
     if together.isprintable() and "\\" not in together:
-        wrong = first(paths.str.contains(_WRONG_PATH, regex=True))
+        in_bytes = paths.str.encode("utf-8").str.decode("latin-1")
+        wrong = first(in_bytes.str.contains(_WRONG_PATH, regex=True))
     else:
         wrong = first([not is_safe_relative(path) for path in paths])
     if wrong is not None:
-        raise places.error(table, wrong, f"{paths.iloc[wrong]!r} {_fault_of_path(paths.iloc[wrong])}")
+        raise places.error(table, wrong, f"{_shown(paths.iloc[wrong])} {_fault_of_path(paths.iloc[wrong])}")
 
 
 def _fault_of_path(path: str) -> str:
@@ -224,7 +236,7 @@ def _fault_of_path(path: str) -> str:
         return "has a backslash; write / between folders"
     if not path.isprintable():
         return "is unprintable (a tab, perhaps); rename the picture"
-    return "leaves the folder of pictures, or is not written as FOLDER/NAME"
+    return "leaves the folder of pictures, is too long, or is not written as FOLDER/NAME"
 
 
 def digest(paths: Iterable[tuple[str, Path]]) -> str:
@@ -288,4 +300,4 @@ def prefix_of_pictures(folder: Path, candidates: Sequence[Path], names: Sequence
             relative = candidate.relative_to(folder).as_posix()
             return "" if relative == "." else f"{relative}/"
     listed = ", ".join(candidate.relative_to(folder).as_posix() for candidate in candidates)
-    raise JobError(f"{where}: its pictures, such as {names[0]}, are in none of the folders {listed}")
+    raise JobError(f"{where}: its pictures, such as {_shown(names[0])}, are in none of the folders {listed}")

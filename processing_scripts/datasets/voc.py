@@ -39,7 +39,7 @@ from processing_scripts.progress import with_progress
 ANNOTATIONS = ("Annotations", "annotations")
 PICTURES = ("JPEGImages", "images")
 LISTS = Path("ImageSets", "Main")
-# A picture of COCO's with the most objects, 93, would take 40 KB.
+# Thousands of objects.
 MAX_FILE_BYTES = 16 << 20
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 # One after the other: the first pair of lists that is there is the data set's split.
@@ -67,6 +67,7 @@ def load(folder: Path, found: list[Path]) -> DetectionSet:
     files = sorted(annotations.glob("*.xml"))
     pictures, objects = _read_all(files)
     places = {"picture": Places(files=files, unit=""), "object": Places(files=files, unit="object")}
+    check_paths(pictures, places["picture"])
     prefix = prefix_of_pictures(
         folder,
         [*(root / name for name in PICTURES), annotations],
@@ -74,7 +75,6 @@ def load(folder: Path, found: list[Path]) -> DetectionSet:
         where=str(annotations),
     )
     pictures = pictures.assign(path=prefix + pictures["path"])
-    check_paths(pictures, places["picture"])
     check_unique(pictures, "path", places["picture"])
     is_training, no_split, lists = _read_split(root, [file.stem for file in files])
     class_names = ClassNames.numbered(objects["name"], annotations.name)

@@ -161,7 +161,7 @@ def _choose(data: DetectionSet, settings: Settings) -> Chosen:
         f"{count} {what.replace('_', ' ')}" for what, count in chosen.left_out.items() if count
     )
     if left_out:
-        tell(f"left out: {left_out}")
+        tell(f"left out with --classes {settings.classes}: {left_out}")
     if chosen.pictures.empty:
         raise JobError(f"{settings.input}: no picture has an object of --classes {settings.classes}")
     _check_split(_counts(chosen), "")

@@ -3,6 +3,7 @@
 import pytest
 
 from algorithms.object_detection.hyperparameters import TABLE
+from processing_scripts.datasets import detection_formats
 from tests.pipelines.definitions import (
     BUCKET,
     IMAGE,
@@ -35,6 +36,11 @@ def test_the_steps_are_these_in_this_order(plain):
         ("CheckQuality", "Condition"),
         ("CheckApproval", "Condition"),
     ]
+
+
+def test_the_formats_are_those_that_the_job_knows(plain):
+    (parameter,) = [entry for entry in plain["Parameters"] if entry["Name"] == "DataFormat"]
+    assert tuple(parameter["EnumValues"]) == detection_formats.NAMES
 
 
 def test_preparation_runs_our_job_with_its_options(plain):

@@ -168,6 +168,12 @@ def test_the_evaluation_refuses_several_classes_a_picture(tmp_path, run_job):
             id="no-flag",
         ),
         pytest.param(
+            "path,file,hen\na.jpg,1,1\n",
+            ["--labels", "many"],
+            "a class cannot have a column called file; write the classes into a column class",
+            id="taken",
+        ),
+        pytest.param(
             "path,cow,hen\na.jpg,1,0\n", ["--labels", "many"], "no row has a 1 in the column hen", id="unused"
         ),
         pytest.param(f"{SPLIT}x.png,cow,val\n", [], "row 7: picture x.png is not in", id="missing-picture"),

@@ -155,9 +155,27 @@ def resized(path):
         ),
         pytest.param(
             lambda folder: (folder / "train2017").rename(folder / "photos"),
-            f"{TRAIN}: its pictures, such as a b.jpg, are in none of the folders train2017, "
+            f"{TRAIN}: its pictures, such as 'a b.jpg', are in none of the folders train2017, "
             "images/train2017, annotations, images, .",
             id="no-folder-of-pictures",
+        ),
+        pytest.param(
+            set_field("images", 1, file_name="ö" * 200), "is too long, or is not written as", id="long-path"
+        ),
+        pytest.param(
+            set_field("annotations", 1, bbox=[1, [2], 3, 4]),
+            f"{TRAIN}: annotation 101: top is '[2]', not a number",
+            id="list-in-box",
+        ),
+        pytest.param(
+            set_field("annotations", 1, bbox=[1, 10**400, 3, 4]),
+            f"{TRAIN}: annotation 101: top is '1000",
+            id="huge-number",
+        ),
+        pytest.param(
+            drop_field("categories", 1, "name"),
+            f"{TRAIN}: a class is named ''; give it a printable name",
+            id="nameless-category",
         ),
         pytest.param(
             set_field("categories", 0, id=-1), "the id of a category is -1, below 0", id="negative-category"
@@ -240,9 +258,7 @@ BOMB = (
         pytest.param(
             spoil_xml("z.jpg", "a b.jpg"), f"{Z}: path JPEGImages/a b.jpg stands in an earlier", id="twice"
         ),
-        pytest.param(
-            spoil_xml("z.jpg", "../z.jpg"), f"{Z}: 'JPEGImages/../z.jpg' leaves the folder", id="path"
-        ),
+        pytest.param(spoil_xml("z.jpg", "../z.jpg"), f"{Z}: '../z.jpg' leaves the folder", id="path"),
         pytest.param(spoil_xml("z.jpg", "y.jpg"), f"{Z}: picture JPEGImages/y.jpg is not in", id="missing"),
         pytest.param(text(Z, BOMB), f"{Z}: not an annotation in XML: has a document type", id="entities"),
         pytest.param(
@@ -289,6 +305,9 @@ def row(content, header=HEADER):
         pytest.param(row("z.jpg,cow,1,b,9,9"), "boxes.csv: row 3: ymin is 'b', not a number", id="text"),
         pytest.param(row("z.jpg,cow,1,,9,9"), "boxes.csv: row 3: ymin is '', not a number", id="no-corner"),
         pytest.param(row("z.jpg,cow,1,nan,9,9"), "boxes.csv: row 3: ymin is 'nan', not a number", id="nan"),
+        pytest.param(
+            row('z.jpg,cow,1,"b\nc",9,9'), "boxes.csv: row 3: ymin is 'b\\nc', not a number", id="newline"
+        ),
         pytest.param(row("z.jpg,,1,1,9,9"), "boxes.csv: row 3: has a box and no class", id="no-class"),
         pytest.param(
             row("z.jpg,cow,9,1,2,9"), "boxes.csv: row 3: the box has no area (width -7", id="turned"
