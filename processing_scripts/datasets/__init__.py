@@ -1,1 +1,1 @@
-"""Public data sets as their authors publish them: unpacking, reading, checking."""
+"""Data sets as their authors keep them: unpacking, reading, checking, splitting."""

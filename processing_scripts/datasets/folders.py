@@ -7,11 +7,12 @@ Source: Griffin, Holub and Perona, Caltech-256 Object Category Dataset, CNS-TR-2
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from processing_scripts.contract import JobError
 from processing_scripts.outputs import is_safe_relative
@@ -45,10 +46,10 @@ class ClassTree:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One picture of a tree."""
+    """One picture of a data set."""
 
-    index: int  # position among all pictures of the tree
-    label: int
+    index: int  # position among all pictures
+    label: int | tuple[int, ...]  # the class, or for each class a 0 or 1
     path: str  # below the root, with "/"
     is_training: bool
 
@@ -64,6 +65,11 @@ class SplitRule:
     def training(self, pictures: int) -> int:
         """How many of a class's pictures are for training; may be more than there are."""
         return round(pictures * self.train_ratio) if self.train_ratio else self.training_per_class
+
+    def draw(self, name: str, pictures: int) -> NDArray[np.int64]:
+        """The positions of those for training, drawn with the seed and the class's name."""
+        order = np.random.default_rng([self.seed, *name.encode()]).permutation(pictures)
+        return order[: self.training(pictures)]
 
 
 def class_name(folder: str) -> str:
@@ -142,12 +148,11 @@ def draw_split(classes: Iterable[ClassFolder], rule: SplitRule) -> list[Picture]
         JobError: classes have too few pictures; the message names them.
     """
     classes = tuple(classes)
-    _check_sizes(classes, rule)
+    check_sizes({single.folder: len(single.pictures) for single in classes}, rule)
     pictures: list[Picture] = []
     for label, single in enumerate(classes):
         count = len(single.pictures)
-        seed = [rule.seed, *single.folder.encode()]
-        training = set(np.random.default_rng(seed).permutation(count)[: rule.training(count)].tolist())
+        training = set(rule.draw(single.folder, count).tolist())
         for position, name in enumerate(single.pictures):
             pictures.append(
                 Picture(
@@ -160,19 +165,26 @@ def draw_split(classes: Iterable[ClassFolder], rule: SplitRule) -> list[Picture]
     return pictures
 
 
-def _check_sizes(classes: Sequence[ClassFolder], rule: SplitRule) -> None:
-    short = [
-        single for single in classes if not 0 < rule.training(len(single.pictures)) < len(single.pictures)
-    ]
+def check_sizes(sizes: Mapping[str, int], rule: SplitRule) -> None:
+    """Check that every class has a picture for training and one for validation.
+
+    Args:
+        sizes: class -> how many pictures it has.
+        rule: how they will be split.
+
+    Raises:
+        JobError: classes have too few; the message names them.
+    """
+    short = {name: count for name, count in sizes.items() if not 0 < rule.training(count) < count}
     if not short:
         return
-    listed = named([f"{single.folder} ({len(single.pictures)})" for single in short])
+    listed = named([f"{name} ({count})" for name, count in short.items()])
     if rule.train_ratio:
         raise JobError(
             f"--train-ratio {rule.train_ratio:g} leaves no picture for training or none for validation in: "
             f"{listed}; choose another ratio, or add pictures"
         )
-    smallest = min(len(single.pictures) for single in classes)
+    smallest = min(sizes.values())
     remedy = f"use --training-per-class {smallest - 1} or fewer" if smallest > 1 else "add pictures"
     raise JobError(
         f"--training-per-class {rule.training_per_class} and at least one picture for validation need "

@@ -9,7 +9,7 @@ import numpy as np
 from processing_scripts import contract
 from processing_scripts.contract import JobError
 from processing_scripts.datasets import ready_records
-from processing_scripts.datasets.folders import ClassTree, Picture
+from processing_scripts.datasets.folders import Picture
 from processing_scripts.datasets.ready_records import ReadyRecords
 from processing_scripts.jobs.arguments import ImageShape
 from processing_scripts.jobs.preparation import record_part
@@ -30,7 +30,7 @@ def in_writing_order(pictures: Sequence[Picture], seed: int) -> list[Picture]:
 
 
 def pack(
-    tree: ClassTree, pictures: Sequence[Picture], outputs: OutputTree, packing: Packing, shape: ImageShape
+    root: Path, pictures: Sequence[Picture], outputs: OutputTree, packing: Packing, shape: ImageShape
 ) -> Packed[Picture]:
     """Decode every picture of this instance's share once and write both record files.
 
@@ -40,7 +40,7 @@ def pack(
     number, count = packing.host.index + 1, packing.host.count
 
     def request(picture: Picture) -> Request:
-        return Request(source=tree.root / picture.path, work=Work.ENCODE)
+        return Request(source=root / picture.path, work=Work.ENCODE)
 
     def write(picture: Picture, encoded: Encoded) -> int:
         size = (encoded.width, encoded.height)

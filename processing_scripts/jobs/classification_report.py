@@ -17,7 +17,7 @@ class ClassCount:
     """One class in the report; its label is its position."""
 
     name: str
-    folder: str  # of its held-out pictures in validation_images
+    folder: str | None  # of its held-out pictures in validation_images, if they have one of their own
     train: int
     validation: int
 
@@ -33,25 +33,21 @@ class Prepared:
     inputs: dict[str, object]
     skipped: dict[str, str]  # path -> fault
     strays: tuple[str, ...]
-
-    @property
-    def training(self) -> int:
-        """Pictures for training."""
-        return sum(single.train for single in self.classes)
-
-    @property
-    def validation(self) -> int:
-        """Held-out pictures."""
-        return sum(single.validation for single in self.classes)
+    training: int  # pictures
+    validation: int
+    has_many: bool = False  # whether a picture may have several classes
 
 
 def report(prepared: Prepared) -> dict[str, object]:
     """What later steps want to know; no times and no paths of this machine."""
     counts = {"num_classes": len(prepared.classes), "num_training_samples": prepared.training}
+    # Said where it is so alone: the hyperparameter's default is 0.
+    many = {"multi_label": 1} if prepared.has_many else {}
     return {
         # SageMaker takes hyperparameters as strings only.
-        "hyperparameters": {name: str(count) for name, count in counts.items()},
+        "hyperparameters": {name: str(value) for name, value in {**counts, **many}.items()},
         **counts,
+        **many,
         "class_names": [single.name for single in prepared.classes],
         "splits": {"train": prepared.training, "validation": prepared.validation},
         "source": prepared.source,
@@ -66,13 +62,9 @@ def details(prepared: Prepared) -> dict[str, object]:
     """What people want to know of classes and pictures."""
     return {
         "classes": [
-            {
-                "id": label,
-                "name": single.name,
-                "folder": single.folder,
-                "train": single.train,
-                "validation": single.validation,
-            }
+            {"id": label, "name": single.name}
+            | ({"folder": single.folder} if single.folder is not None else {})
+            | {"train": single.train, "validation": single.validation}
             for label, single in enumerate(prepared.classes)
         ],
         "skipped": [{"path": path, "fault": fault} for path, fault in sorted(prepared.skipped.items())],

@@ -35,7 +35,7 @@ from processing_scripts.jobs.evaluation import (
     save_png,
     write_evaluation,
 )
-from processing_scripts.outputs import OutputTree
+from processing_scripts.outputs import OutputTree, read_json_object
 from processing_scripts.progress import tell, with_progress
 from processing_scripts.vision.boxes import Floats
 from processing_scripts.vision.classification import ClassificationScores, Counts, evaluate_classification
@@ -99,6 +99,7 @@ def evaluate(settings: Settings) -> None:
     """
     contract.refuse_several_instances("evaluate_classification")
     names = class_names(settings.report / "report.json")
+    _refuse_several_classes(settings.report / "report.json")
     rows = _read_truth(settings.lists / TRUTH_LIST, len(names))
     held_out = HeldOut(
         paths=[row.path for row in rows],
@@ -118,6 +119,15 @@ def evaluate(settings: Settings) -> None:
     if comparison:
         tell(describe_comparison(comparison))
     tell(f"accuracy {scores.accuracy:.4f} over {scores.images} pictures")
+
+
+def _refuse_several_classes(report: Path) -> None:
+    """Accuracy and confusion ask for the one class of a picture."""
+    if read_json_object(report).get("multi_label"):
+        raise JobError(
+            f"{report}: its pictures have several classes each (multi_label), which this evaluation cannot "
+            "score; prepare them with --labels one"
+        )
 
 
 def _compare(

@@ -10,7 +10,7 @@ from pathlib import Path
 from processing_scripts.contract import Host
 from processing_scripts.outputs import OutputTree, copy_file, write_json, write_text
 from processing_scripts.progress import tell, with_progress
-from processing_scripts.vision.lists import ClassificationRow, DetectionRow
+from processing_scripts.vision.lists import ClassificationRow, DetectionRow, MultiLabelRow
 from processing_scripts.vision.parts import part_name
 from processing_scripts.vision.recordio import IndexedRecordWriter
 
@@ -27,7 +27,9 @@ def record_part(
     return IndexedRecordWriter(records, outputs.stage(f"lists/{part_name(folder, number, count)}.idx"))
 
 
-def write_list(outputs: OutputTree, name: str, rows: Iterable[DetectionRow | ClassificationRow]) -> None:
+def write_list(
+    outputs: OutputTree, name: str, rows: Iterable[DetectionRow | ClassificationRow | MultiLabelRow]
+) -> None:
     """The list of one channel."""
     write_text(outputs.stage(f"lists/{name}.lst"), "".join(row.line() for row in rows))
 

@@ -1,9 +1,16 @@
-"""Processing job: CUB-200-2011 becomes RecordIO files for the built-in Object Detection, and a report.
+"""Processing job: annotated pictures become RecordIO files for the built-in Object Detection, and a report.
 
     python -m processing_scripts.jobs.prepare_detection --classes 17,36,47,68,73
 
-Input: the folder CUB_200_2011 or CUB_200_2011.tgz. Outputs, each in a folder of its own, so that a training
-channel holds exactly one .rec file:
+Input: a data set in one of these formats, which the job tells by what lies in the folder.
+
+    cub     CUB_200_2011 or CUB_200_2011.tgz
+    coco    annotations/instances_train*.json and instances_val*.json, or one .json file
+    voc     Annotations/*.xml, with ImageSets/Main/train.txt and val.txt or without
+    csv     a .csv file with path,class,xmin,ymin,xmax,ymax and perhaps split, difficult, crowd, width, height
+
+docs/own-pictures.md describes them. Outputs, each in a folder of its own, so that a training channel holds
+exactly one .rec file:
 
     train/train.rec             train_flipped/train.rec (originals, then their mirror images)
     validation/validation.rec   validation_images/ (the held-out files, untouched)
@@ -14,30 +21,38 @@ processing_scripts.jobs.join_records puts together; report/outputs.json comes in
 instances.
 """
 
-import contextlib
 import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 
 from processing_scripts import contract
 from processing_scripts.contract import JobError
-from processing_scripts.datasets import archive, cub
+from processing_scripts.datasets import detection_formats
 from processing_scripts.datasets.annotations import annotate
+from processing_scripts.datasets.classes import read_class_map
+from processing_scripts.datasets.detection import (
+    Choice,
+    Chosen,
+    DetectionSet,
+    choose,
+    merge_classes,
+)
+from processing_scripts.datasets.tables import TRAINING
 from processing_scripts.jobs.arguments import JobParser, jpeg_quality, positive, share, whole_number
 from processing_scripts.jobs.detection_records import BOTH, pack
 from processing_scripts.jobs.detection_report import Counts, Prepared, details, draw_species, report
 from processing_scripts.jobs.preparation import commit, copy_held_out, tell_done, write_list, write_report
 from processing_scripts.outputs import OutputTree
 from processing_scripts.packing import Encoding
+from processing_scripts.progress import tell
 from processing_scripts.sharing import Packing
 from processing_scripts.unreadable import Unreadable
 
-ARCHIVE = f"{cub.FOLDER}.tgz"
+NO_CLASS_MAP = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +61,11 @@ class Settings:
 
     input: Path
     output: Path
+    format: str  # one of detection_formats.NAMES
     classes: str
+    class_map: str  # a file in the input folder, or none
+    crowd: str  # drop or keep
+    difficult: str  # train, keep or drop
     split: str  # recommended or random
     train_ratio: float
     seed: int
@@ -65,7 +84,20 @@ def parse(arguments: Sequence[str] | None) -> Settings:
     parser = JobParser(prog="prepare_detection", description=__doc__, allow_abbrev=False)
     parser.add_argument("--input", type=Path, default=contract.processing_path("input", "data"))
     parser.add_argument("--output", type=Path, default=contract.processing_path("output"))
+    parser.add_argument("--format", choices=detection_formats.NAMES, default=detection_formats.AUTO)
     parser.add_argument("--classes", default="17,36,47,68,73", help='ids, names, or "all"')
+    parser.add_argument(
+        "--class-map", default=NO_CLASS_MAP, help="CSV file with columns from,to in the input folder, or none"
+    )
+    parser.add_argument(
+        "--crowd", choices=("drop", "keep"), default="drop", help="boxes around many objects at once"
+    )
+    parser.add_argument(
+        "--difficult",
+        choices=("train", "keep", "drop"),
+        default="train",
+        help="objects marked as difficult: train with them but do not ask for them, keep or drop them",
+    )
     parser.add_argument("--split", choices=("recommended", "random"), default="recommended")
     parser.add_argument("--train-ratio", type=share, default=0.8, help="for --split random")
     parser.add_argument("--seed", type=whole_number, default=0, help="for --split random")
@@ -83,28 +115,27 @@ def prepare(settings: Settings) -> None:
         JobError: something is wrong with the input, or the disk is full.
     """
     host = contract.processing_host()
-    with _data_set(settings.input) as folder, OutputTree(settings.output) as outputs:
-        data = cub.load(folder)
-        class_ids = cub.choose_classes(data.class_names, settings.classes)
-        pictures = _split(cub.select(data, class_ids), settings)
-        names = {class_id: data.class_names[class_id] for class_id in class_ids}
-        _check_split(_counts(pictures, names), "")
+    with (
+        detection_formats.opened(settings.input, settings.format) as data,
+        OutputTree(settings.output) as outputs,
+    ):
+        chosen = _choose(data, settings)
         packing = Packing(
             host=host,
             encoding=Encoding(shorter_side=settings.resize, quality=settings.quality),
             workers=settings.workers,
-            unreadable=Unreadable(pictures=len(pictures), max_share=settings.max_unreadable_share),
+            unreadable=Unreadable(pictures=len(chosen.pictures), max_share=settings.max_unreadable_share),
             output=settings.output,
         )
-        annotations = annotate(data, pictures, packing.unreadable)
+        annotations = annotate(chosen, packing.unreadable)
         packed = pack(annotations.entries, outputs, packing)
         if host.is_first:
             prepared = Prepared(
-                names=names,
+                chosen=chosen,
+                annotations=annotations,
                 packed=packed.known,
-                settings=_described(settings, class_ids),
-                inputs={**data.digests(), "pictures": packed.sources_sha256},
-                clipped_boxes=annotations.clipped_boxes,
+                settings=_described(settings, chosen),
+                inputs={**chosen.data.inputs, "pictures": packed.sources_sha256},
                 skipped=packing.unreadable.faults,
             )
             _describe(prepared, outputs)
@@ -113,46 +144,38 @@ def prepare(settings: Settings) -> None:
     tell_done(len(packed.here.training), len(packed.here.validation), host)
 
 
-@contextlib.contextmanager
-def _data_set(folder: Path) -> Iterator[Path]:
-    """The folder with the tables; an archive is unpacked for the time of the block, never into the input."""
-    for candidate in (folder / cub.FOLDER, folder):
-        if (candidate / cub.IMAGES).is_file():
-            yield candidate
-            return
-    packed = folder / ARCHIVE
-    if not packed.is_file():
-        there = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) if folder.is_dir() else ""
-        raise JobError(
-            f"{folder}: holds neither {cub.FOLDER}/{cub.IMAGES} nor {ARCHIVE}, but {there or 'nothing'}; "
-            "point the input at the data set"
-        )
-    with tempfile.TemporaryDirectory(prefix="unpacked-") as scratch:
-        archive.unpack(packed, Path(scratch), wanted=_is_wanted)
-        if not (Path(scratch) / cub.FOLDER / cub.IMAGES).is_file():
-            raise JobError(f"{packed}: holds no {cub.FOLDER}/{cub.IMAGES}; is it the data set's archive?")
-        yield Path(scratch) / cub.FOLDER
+def _choose(data: DetectionSet, settings: Settings) -> Chosen:
+    """The pictures and objects that the settings mean, after a look at whether every class has some."""
+    if settings.class_map != NO_CLASS_MAP:
+        # An absolute path stays what it is.
+        data = merge_classes(data, read_class_map(settings.input / settings.class_map))
+    choice = Choice(
+        classes=settings.classes,
+        split=settings.split,
+        train_ratio=settings.train_ratio,
+        seed=settings.seed,
+        crowd=settings.crowd,
+        difficult=settings.difficult,
+    )
+    chosen = choose(data, choice)
+    left_out = ", ".join(
+        f"{count} {what.replace('_', ' ')}" for what, count in chosen.left_out.items() if count
+    )
+    if left_out:
+        tell(f"left out with --classes {settings.classes}: {left_out}")
+    if chosen.pictures.empty:
+        raise JobError(f"{settings.input}: no picture has an object of --classes {settings.classes}")
+    _check_split(_counts(chosen), "")
+    return chosen
 
 
-def _is_wanted(member: str) -> bool:
-    tables = {f"{cub.FOLDER}/{name}" for name in cub.TABLES}
-    return member in tables or member.startswith(f"{cub.FOLDER}/{cub.PICTURES}/")
-
-
-def _split(pictures: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    if settings.split == "recommended":
-        return pictures
-    return cub.split_randomly(pictures, train_ratio=settings.train_ratio, seed=settings.seed)
-
-
-def _counts(pictures: pd.DataFrame, names: dict[int, str]) -> Counts:
-    training = pictures["is_training"] == 1
-    of_training = pictures["class_id"][training].value_counts()
-    of_validation = pictures["class_id"][~training].value_counts()
-    return {
-        name: (int(of_training.get(class_id, 0)), int(of_validation.get(class_id, 0)))
-        for class_id, name in names.items()
-    }
+def _counts(chosen: Chosen) -> Counts:
+    pairs = chosen.objects[["picture", "class_number"]].drop_duplicates()
+    is_training = chosen.pictures["is_training"].to_numpy()[pairs["picture"].to_numpy()] == TRAINING
+    numbers, classes = pairs["class_number"].to_numpy(), len(chosen.class_ids)
+    training = np.bincount(numbers[is_training], minlength=classes).tolist()
+    validation = np.bincount(numbers[~is_training], minlength=classes).tolist()
+    return dict(zip(chosen.names.values(), zip(training, validation, strict=True), strict=True))
 
 
 def _check_split(counts: Counts, condition: str) -> None:
@@ -173,15 +196,23 @@ def _describe(prepared: Prepared, outputs: OutputTree) -> None:
     write_report(report(prepared), details(prepared), outputs)
 
 
-def _described(settings: Settings, class_ids: list[int]) -> dict[str, object]:
+def _described(settings: Settings, chosen: Chosen) -> dict[str, object]:
     """The settings that change the outputs; the number of workers does not."""
     described: dict[str, object] = {
-        "classes": class_ids,
+        "classes": chosen.class_ids if chosen.data.class_names.has_ids else list(chosen.names.values()),
         "split": settings.split,
         "resize": settings.resize,
         "quality": settings.quality,
         "max_unreadable_share": settings.max_unreadable_share,
     }
+    if chosen.data.format != detection_formats.CUB:
+        described |= {
+            "format": chosen.data.format,
+            "crowd": settings.crowd,
+            "difficult": settings.difficult,
+        }
+    if settings.class_map != NO_CLASS_MAP:
+        described |= {"class_map": settings.class_map}
     if settings.split == "random":
         described |= {"train_ratio": settings.train_ratio, "seed": settings.seed}
     return described

@@ -1,7 +1,8 @@
 """MXNet list files (.lst): one picture per line, `index<TAB>label numbers<TAB>relative path`.
 
 A detection label is 2 (numbers in the header), 5 (numbers per object), then class, xmin, ymin, xmax, ymax
-of each object, as fractions of the picture with four decimals. A classification label is one class number.
+of each object, as fractions of the picture with four decimals. A classification label is one class number, or
+a 0 or 1 for each class.
 
 Source: mxnet tools/im2rec.py; mxnet example/ssd/dataset/imdb.py.
 """
@@ -48,6 +49,19 @@ class ClassificationRow:
     def line(self) -> str:
         """The row as the file has it, with the newline."""
         return f"{self.index}\t{self.label}\t{self.path}\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiLabelRow:
+    """One picture with a 0 or 1 for each class."""
+
+    index: int  # key in the .idx file and id in the record
+    label: tuple[int, ...]
+    path: str  # below the folder of pictures, with "/"
+
+    def line(self) -> str:
+        """The row as the file has it, with the newline."""
+        return "\t".join(map(str, [self.index, *self.label, self.path])) + "\n"
 
 
 def detection_row(index: int, objects: Sequence[Sequence[float]], path: str) -> DetectionRow:

@@ -3,6 +3,7 @@
 import pytest
 
 from algorithms.object_detection.hyperparameters import TABLE
+from processing_scripts.datasets import detection_formats
 from tests.pipelines.definitions import (
     BUCKET,
     IMAGE,
@@ -37,6 +38,11 @@ def test_the_steps_are_these_in_this_order(plain):
     ]
 
 
+def test_the_formats_are_those_that_the_job_knows(plain):
+    (parameter,) = [entry for entry in plain["Parameters"] if entry["Name"] == "DataFormat"]
+    assert tuple(parameter["EnumValues"]) == detection_formats.NAMES
+
+
 def test_preparation_runs_our_job_with_its_options(plain):
     specification = arguments(plain, "PrepareData")["AppSpecification"]
     assert specification["ImageUri"] == IMAGE
@@ -46,6 +52,8 @@ def test_preparation_runs_our_job_with_its_options(plain):
         "processing_scripts.jobs.prepare_detection",
     ]
     assert specification["ContainerArguments"][0::2] == [
+        "--format",
+        "--class-map",
         "--classes",
         "--split",
         "--train-ratio",

@@ -45,6 +45,8 @@ DETECTION = VisionTask(
     prepare=Job(
         module="processing_scripts.jobs.prepare_detection",
         arguments={
+            "format": "DataFormat",
+            "class-map": "ClassMap",
             "classes": "Species",
             "split": "Split",
             "train-ratio": "TrainRatio",
@@ -82,6 +84,9 @@ def detection_parameters(project: Project) -> dict[str, Parameter]:
 
 def _data_parameters() -> list[Parameter]:
     return [
+        ParameterString("DataFormat", "auto", enum_values=["auto", "cub", "coco", "voc", "csv"]),
+        # A CSV file in the folder of the pictures; an empty value cannot be an argument of a container.
+        ParameterString("ClassMap", "none"),
         ParameterString("Species", "17,36,47,68,73"),
         ParameterString("Split", "recommended", enum_values=["recommended", "random"]),
         ParameterFloat("TrainRatio", 0.8),

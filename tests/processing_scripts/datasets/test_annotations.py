@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from processing_scripts.contract import JobError
-from processing_scripts.datasets.annotations import Unreadable, annotate
-from processing_scripts.datasets.cub import Cub
+from processing_scripts.datasets.annotations import annotate
+from processing_scripts.datasets.classes import ClassNames
+from processing_scripts.datasets.detection import Chosen, DetectionSet
+from processing_scripts.datasets.tables import Places
+from processing_scripts.unreadable import Unreadable
 
 SIZES = [(500, 333), (400, 300), (333, 500), (96, 64)]
 
@@ -22,14 +25,18 @@ def folder(tmp_path_factory):
     return folder
 
 
-def cub(folder, sizes, boxes):
-    pictures = pd.DataFrame(boxes, columns=["left", "top", "width", "height"], dtype=np.float64)
-    rows = range(1, len(sizes) + 1)
-    pictures = pictures.assign(
-        image_id=rows, path=[f"{width}x{height}.jpg" for width, height in sizes], class_id=1, is_training=1,
-        image_row=rows, box_row=rows, class_number=0,
+def chosen(folder, sizes, boxes):
+    """A bird in every picture, with this box."""
+    objects = pd.DataFrame(boxes, columns=["left", "top", "width", "height"], dtype=np.float64)
+    objects = objects.assign(picture=range(len(boxes)), class_id=1, class_number=0, file=0, number=1)
+    pictures = pd.DataFrame({"path": [f"{width}x{height}.jpg" for width, height in sizes]})
+    pictures = pictures.assign(is_training=1, width=0, height=0, file=0, number=1)
+    places = Places(files=[folder], unit="row")
+    data = DetectionSet(
+        format="cub", folder=folder / "images", class_names=ClassNames.numbered(["Bird"], ""),
+        pictures=pictures, objects=objects, picture_places=places, object_places=places, inputs={},
     )  # fmt: skip
-    return Cub(folder=folder, class_names={1: "001.Bird"}, pictures=pictures)
+    return Chosen(data=data, class_ids=[0], pictures=pictures, objects=objects)
 
 
 @st.composite
@@ -54,8 +61,7 @@ def pictures_with_boxes(draw):
 @given(pictures_with_boxes())
 def test_rows_are_those_of_plain_arithmetic_to_the_letter(folder, given_pictures):
     sizes, boxes = given_pictures
-    data = cub(folder, sizes, boxes)
-    annotations = annotate(data, data.pictures, Unreadable(pictures=len(sizes), max_share=0))
+    annotations = annotate(chosen(folder, sizes, boxes), Unreadable(pictures=len(sizes), max_share=0))
     assert annotations.clipped_boxes == 0
     for index, ((width, height), box, entry) in enumerate(
         zip(sizes, boxes, annotations.entries, strict=True)
