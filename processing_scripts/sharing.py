@@ -79,6 +79,7 @@ class Packing:
     workers: int  # threads
     unreadable: Unreadable  # takes the pictures that have to be left out
     output: Path  # the folder whose disk the records go to
+    timings: Path | None = None  # the file that tells where the time went
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,6 @@ class Packed(Generic[P]):
     here: Split[P]  # packed by this instance
     known: Split[P]  # by the first instance: of all instances; by the others: packed here
     sources_sha256: str  # over the lines "sha256 path" of the source files that this instance has read
-    timings: Timings
 
 
 def is_of(host: Host, path: str) -> bool:
@@ -144,11 +144,11 @@ def pack_share(
             timings.add(encoded.spent_ns, before=encoded.source_bytes, after=written, write_ns=write_ns)
             room.add(written)
     timings.finish()
+    timings.save(packing.timings)
     return Packed(
         here=_split(pictures, (position for position in known if position in mine)),
         known=_split(pictures, known),
         sources_sha256=sources.hexdigest(),
-        timings=timings,
     )
 
 

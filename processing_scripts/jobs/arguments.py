@@ -2,7 +2,9 @@
 
 import argparse
 import math
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
 
 from processing_scripts.contract import JobError
@@ -30,6 +32,17 @@ class JobParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Called by argparse for every fault."""
         raise JobError(f"{message}; {self.format_usage().strip()}")
+
+
+def add_packing_arguments(parser: JobParser) -> None:
+    """What every job that packs pictures takes, whatever the data set."""
+    parser.add_argument("--quality", type=jpeg_quality, default=95, help="JPEG quality")
+    parser.add_argument(
+        "--keep-unchanged", action="store_true", help="pack JPEG files that have the size already as they are"
+    )
+    parser.add_argument("--max-unreadable-share", type=share, default=0.0)
+    parser.add_argument("--workers", type=positive, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--timings", type=Path, metavar="FILE", help="where the time went, as JSON")
 
 
 def whole_number(text: str) -> int:

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from processing_scripts import contract
 from processing_scripts.outputs import OutputTree
-from processing_scripts.vision.drawing import GridRow, Thumbnail, draw_grid, readable_name
+from processing_scripts.vision.drawing import GridRow, Thumbnail, draw_grid, readable_name, save_png
 from processing_scripts.vision.images import decode_image
 
 PICTURE = "report/classes.png"
@@ -86,5 +85,4 @@ def draw_classes(prepared: Prepared, outputs: OutputTree) -> None:
                 ],
             )
         )
-    with contract.published(outputs.stage(PICTURE)) as file:
-        draw_grid(rows, cell=GRID_CELL).save(file, format="PNG")
+    save_png(draw_grid(rows, cell=GRID_CELL), outputs.stage(PICTURE))

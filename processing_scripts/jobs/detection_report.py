@@ -3,14 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from processing_scripts import contract
 from processing_scripts.datasets.annotations import Annotations, Entry
 from processing_scripts.datasets.detection import Chosen
 from processing_scripts.datasets.detection_formats import CUB
 from processing_scripts.datasets.tables import Integers
 from processing_scripts.outputs import OutputTree
 from processing_scripts.sharing import Split
-from processing_scripts.vision.drawing import GridRow, Mark, Thumbnail, class_colour, draw_grid, readable_name
+from processing_scripts.vision.drawing import (
+    GridRow,
+    Mark,
+    Thumbnail,
+    class_colour,
+    draw_grid,
+    readable_name,
+    save_png,
+)
 from processing_scripts.vision.images import decode_image
 
 PICTURE = "report/species.png"
@@ -114,8 +121,7 @@ def draw_species(prepared: Prepared, outputs: OutputTree) -> None:
                 thumbnails=[_thumbnail(entry) for entry in mine],
             )
         )
-    with contract.published(outputs.stage(PICTURE)) as file:
-        draw_grid(rows, cell=GRID_CELL).save(file, format="PNG")
+    save_png(draw_grid(rows, cell=GRID_CELL), outputs.stage(PICTURE))
 
 
 def _thumbnail(entry: Entry) -> Thumbnail:

@@ -32,7 +32,6 @@ from processing_scripts.jobs.evaluation import (
     number_or_none,
     read_answer,
     read_picture,
-    save_png,
     write_evaluation,
 )
 from processing_scripts.outputs import OutputTree, read_json_object
@@ -40,7 +39,15 @@ from processing_scripts.progress import tell, with_progress
 from processing_scripts.vision.boxes import Floats
 from processing_scripts.vision.classification import ClassificationScores, Counts, evaluate_classification
 from processing_scripts.vision.confusion import draw_confusion
-from processing_scripts.vision.drawing import TEXT, GridRow, Line, Thumbnail, draw_grid, readable_name
+from processing_scripts.vision.drawing import (
+    TEXT,
+    GridRow,
+    Line,
+    Thumbnail,
+    draw_grid,
+    readable_name,
+    save_png,
+)
 from processing_scripts.vision.lists import ClassificationRow, read_classification_list
 
 METRIC = "accuracy"

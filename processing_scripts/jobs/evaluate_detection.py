@@ -32,7 +32,6 @@ from processing_scripts.jobs.evaluation import (
     number_or_none,
     read_answer,
     read_picture,
-    save_png,
     write_evaluation,
 )
 from processing_scripts.outputs import OutputTree
@@ -47,6 +46,7 @@ from processing_scripts.vision.drawing import (
     class_colour,
     draw_grid,
     readable_name,
+    save_png,
 )
 from processing_scripts.vision.lists import DetectionRow, read_detection_list
 from processing_scripts.vision.metrics import DetectionScores, PrecisionRecall, evaluate_detections

@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from PIL import Image
-
-from processing_scripts import contract
 from processing_scripts.contract import JobError
 from processing_scripts.outputs import OutputTree, is_safe_relative, read_json_object, write_json
 from processing_scripts.vision.images import Pixels, decode_image
@@ -116,12 +113,6 @@ def read_picture(path: Path) -> Pixels:
         return decode_image(path.read_bytes(), source=str(path))
     except FileNotFoundError:
         raise JobError(f"{path}: not there; give the job the pictures that were predicted") from None
-
-
-def save_png(picture: Image.Image, path: Path) -> None:
-    """Write a picture; the file appears whole or not at all."""
-    with contract.published(path) as file:
-        picture.save(file, format="PNG")
 
 
 def write_evaluation(evaluation: Mapping[str, object], outputs: OutputTree) -> None:

@@ -23,7 +23,6 @@ instances. Ready record files are passed on whole.
 """
 
 import contextlib
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -40,8 +39,8 @@ from processing_scripts.datasets.ready_records import ReadyRecords
 from processing_scripts.jobs.arguments import (
     ImageShape,
     JobParser,
+    add_packing_arguments,
     image_shape,
-    jpeg_quality,
     positive,
     share,
     whole_number,
@@ -54,32 +53,34 @@ from processing_scripts.jobs.classification_report import (
     draw_classes,
     report,
 )
-from processing_scripts.jobs.preparation import commit, copy_held_out, tell_done, write_list, write_report
+from processing_scripts.jobs.preparation import (
+    PackingSettings,
+    commit,
+    copy_held_out,
+    packing_described,
+    packing_of,
+    tell_done,
+    write_list,
+    write_report,
+)
 from processing_scripts.outputs import OutputTree, describe
-from processing_scripts.packing import Encoding
 from processing_scripts.progress import tell
-from processing_scripts.sharing import Packed, Packing, Split
-from processing_scripts.unreadable import Unreadable
+from processing_scripts.sharing import Packed, Split
 from processing_scripts.vision.lists import ClassificationRow, MultiLabelRow
 
 ARCHIVE = f"{folders.CALTECH}.tar"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(PackingSettings):
     """The job's arguments."""
 
     input: Path
-    output: Path
     labels: str  # one or many
     training_per_class: int
     train_ratio: float  # used instead if above 0
     seed: int
-    resize: int  # pixels of the shorter side; 0 keeps the size
-    quality: int
     image_shape: ImageShape
-    max_unreadable_share: float
-    workers: int
 
 
 def parse(arguments: Sequence[str] | None) -> Settings:
@@ -101,10 +102,8 @@ def parse(arguments: Sequence[str] | None) -> Settings:
     parser.add_argument("--train-ratio", type=share, default=0.0, help="used instead if above 0")
     parser.add_argument("--seed", type=whole_number, default=0, help="of the split")
     parser.add_argument("--resize", type=whole_number, default=256, help="pixels of the shorter side, or 0")
-    parser.add_argument("--quality", type=jpeg_quality, default=95, help="JPEG quality")
     parser.add_argument("--image-shape", type=image_shape, default=ImageShape(3, 224, 224))
-    parser.add_argument("--max-unreadable-share", type=share, default=0.0)
-    parser.add_argument("--workers", type=positive, default=len(os.sched_getaffinity(0)))
+    add_packing_arguments(parser)
     settings = Settings(**vars(parser.parse_args(arguments)))
     needed = max(settings.image_shape.height, settings.image_shape.width)
     if 0 < settings.resize < needed:
@@ -216,7 +215,7 @@ def _pack_tree(tree: ClassTree, settings: Settings, outputs: OutputTree, host: H
     pictures = in_writing_order(folders.draw_split(tree.classes, _rule(settings)), settings.seed)
     if tree.strays:
         tell(f"{len(tree.strays)} entries are no pictures of a class: {folders.named(tree.strays)}")
-    packing = _packing(len(pictures), settings, host)
+    packing = packing_of(settings, pictures=len(pictures), host=host)
     packed = pack(tree.root, pictures, outputs, packing, settings.image_shape)
     if host.is_first:
         _write_lists(packed.known, outputs)
@@ -243,7 +242,7 @@ def _pack_table(table: LabelTable, settings: Settings, outputs: OutputTree, host
     """Pack this instance's share of the pictures; the first one also describes the whole data set."""
     tell(f"reads {', '.join(table.inputs)}")
     pictures = label_table.split_and_order(table, _rule(settings))
-    packing = _packing(len(pictures), settings, host)
+    packing = packing_of(settings, pictures=len(pictures), host=host)
     packed = pack(table.folder, pictures, outputs, packing, settings.image_shape)
     if host.is_first:
         _write_lists(packed.known, outputs)
@@ -266,16 +265,6 @@ def _pack_table(table: LabelTable, settings: Settings, outputs: OutputTree, host
         )
         _describe(prepared, outputs)
     return _copy_held_out(packed, table.folder, outputs)
-
-
-def _packing(pictures: int, settings: Settings, host: Host) -> Packing:
-    return Packing(
-        host=host,
-        encoding=Encoding(shorter_side=settings.resize, quality=settings.quality),
-        workers=settings.workers,
-        unreadable=Unreadable(pictures=pictures, max_share=settings.max_unreadable_share),
-        output=settings.output,
-    )
 
 
 def _copy_held_out(packed: Packed[Picture], root: Path, outputs: OutputTree) -> Counts:
@@ -333,10 +322,8 @@ def _described(settings: Settings, split: dict[str, object]) -> dict[str, object
     return {
         **split,
         "seed": settings.seed,
-        "resize": settings.resize,
-        "quality": settings.quality,
+        **packing_described(settings),
         "image_shape": str(settings.image_shape),
-        "max_unreadable_share": settings.max_unreadable_share,
     }
 
 

@@ -21,10 +21,10 @@ processing_scripts.jobs.join_records puts together; report/outputs.json comes in
 instances.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -42,25 +42,30 @@ from processing_scripts.datasets.detection import (
     merge_classes,
 )
 from processing_scripts.datasets.tables import TRAINING
-from processing_scripts.jobs.arguments import JobParser, jpeg_quality, positive, share, whole_number
+from processing_scripts.jobs.arguments import JobParser, add_packing_arguments, positive, share, whole_number
 from processing_scripts.jobs.detection_records import BOTH, pack
 from processing_scripts.jobs.detection_report import Counts, Prepared, details, draw_species, report
-from processing_scripts.jobs.preparation import commit, copy_held_out, tell_done, write_list, write_report
+from processing_scripts.jobs.preparation import (
+    PackingSettings,
+    commit,
+    copy_held_out,
+    packing_described,
+    packing_of,
+    tell_done,
+    write_list,
+    write_report,
+)
 from processing_scripts.outputs import OutputTree
-from processing_scripts.packing import Encoding
 from processing_scripts.progress import tell
-from processing_scripts.sharing import Packing
-from processing_scripts.unreadable import Unreadable
 
 NO_CLASS_MAP = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(PackingSettings):
     """The job's arguments."""
 
     input: Path
-    output: Path
     format: str  # one of detection_formats.NAMES
     classes: str
     class_map: str  # a file in the input folder, or none
@@ -69,10 +74,6 @@ class Settings:
     split: str  # recommended or random
     train_ratio: float
     seed: int
-    resize: int  # pixels of the shorter side
-    quality: int
-    max_unreadable_share: float
-    workers: int
 
 
 def parse(arguments: Sequence[str] | None) -> Settings:
@@ -102,9 +103,7 @@ def parse(arguments: Sequence[str] | None) -> Settings:
     parser.add_argument("--train-ratio", type=share, default=0.8, help="for --split random")
     parser.add_argument("--seed", type=whole_number, default=0, help="for --split random")
     parser.add_argument("--resize", type=positive, default=256, help="pixels of the shorter side")
-    parser.add_argument("--quality", type=jpeg_quality, default=95, help="JPEG quality")
-    parser.add_argument("--max-unreadable-share", type=share, default=0.0)
-    parser.add_argument("--workers", type=positive, default=len(os.sched_getaffinity(0)))
+    add_packing_arguments(parser)
     return Settings(**vars(parser.parse_args(arguments)))
 
 
@@ -120,13 +119,7 @@ def prepare(settings: Settings) -> None:
         OutputTree(settings.output) as outputs,
     ):
         chosen = _choose(data, settings)
-        packing = Packing(
-            host=host,
-            encoding=Encoding(shorter_side=settings.resize, quality=settings.quality),
-            workers=settings.workers,
-            unreadable=Unreadable(pictures=len(chosen.pictures), max_share=settings.max_unreadable_share),
-            output=settings.output,
-        )
+        packing = packing_of(settings, pictures=len(chosen.pictures), host=host)
         annotations = annotate(chosen, packing.unreadable)
         packed = pack(annotations.entries, outputs, packing)
         if host.is_first:
@@ -188,10 +181,11 @@ def _check_split(counts: Counts, condition: str) -> None:
 def _describe(prepared: Prepared, outputs: OutputTree) -> None:
     """Write everything that is about the whole data set."""
     _check_split(prepared.counts, " that can be read")
-    originals = [entry.original for entry in prepared.packed.training]
-    write_list(outputs, "train", originals)
-    write_list(outputs, BOTH, originals + [entry.flipped for entry in prepared.packed.training])
-    write_list(outputs, "validation", [entry.original for entry in prepared.packed.validation])
+    packed = prepared.packed
+    write_list(outputs, "train", (entry.original for entry in packed.training))
+    flipped = (entry.flipped for entry in packed.training)
+    write_list(outputs, BOTH, chain((entry.original for entry in packed.training), flipped))
+    write_list(outputs, "validation", (entry.original for entry in packed.validation))
     draw_species(prepared, outputs)
     write_report(report(prepared), details(prepared), outputs)
 
@@ -201,9 +195,7 @@ def _described(settings: Settings, chosen: Chosen) -> dict[str, object]:
     described: dict[str, object] = {
         "classes": chosen.class_ids if chosen.data.class_names.has_ids else list(chosen.names.values()),
         "split": settings.split,
-        "resize": settings.resize,
-        "quality": settings.quality,
-        "max_unreadable_share": settings.max_unreadable_share,
+        **packing_described(settings),
     }
     if chosen.data.format != detection_formats.CUB:
         described |= {

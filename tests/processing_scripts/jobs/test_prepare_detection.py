@@ -330,3 +330,35 @@ def test_unreadable_pictures_are_skipped_up_to_the_allowed_share(birds, tmp_path
     assert "Blue_Jay_0002" not in lists
     # The others keep their numbers.
     assert "1\t2\t5\t0.0000" in lists
+
+
+def test_files_that_have_the_size_are_packed_as_they_are_when_asked(birds, tmp_path, run_job):
+    images = birds / "images"
+    small = set(sorted(images.rglob("*.jpg"))[::2])
+    for path in small:
+        pixels = cv2.resize(cv2.imread(str(path)), (96, 64))
+        write_new(path, cv2.imencode(".jpg", pixels)[1].tobytes())
+    boxes = "".join(f"{row[0]} 10.0 10.0 50.0 40.0\n" for row in table(birds, "bounding_boxes.txt"))
+    write_new(birds / "bounding_boxes.txt", boxes.encode())
+    report = prepare(run_job, birds, tmp_path / "out", "--keep-unchanged")
+    assert report["settings"]["keep_unchanged"] is True
+    for name in ("train", "validation", "train_flipped"):
+        rows = (tmp_path / "out" / "lists" / f"{name}.lst").read_text().splitlines()
+        packed = records(next((tmp_path / "out" / name).glob("*.rec")))
+        for row, (_, _, image) in zip(rows, packed, strict=True):
+            source = images / row.split("\t")[-1]
+            assert min(cv2.imdecode(np.frombuffer(image, np.uint8), 1).shape[:2]) == 64
+            # The mirror images have no file.
+            assert not source.exists() or (image == source.read_bytes()) == (source in small)
+
+
+def test_where_the_time_went_can_be_had_as_json(drawn_birds, tmp_path, run_job):
+    arguments = ("--input", drawn_birds, "--output", tmp_path / "out", "--workers", 2, "--classes", "17")
+    assert run_job(main, *arguments, "--timings", tmp_path / "timings.json") == (0, None)
+    found = read_json(tmp_path / "timings.json")
+    records = sum(
+        (tmp_path / "out" / name).stat().st_size for name in ("train/train.rec", "validation/validation.rec")
+    )
+    assert (found["pictures"], found["workers"]) == (8, 2)
+    assert found["bytes_after"] > records
+    assert found["shares"]["encode"] > 0
