@@ -9,33 +9,35 @@ from pathlib import Path
 import pytest
 
 from tests.aws.toy_models import IMAGES
-from tests.cli.typed import Typed
+from tests.cli.typed import Typed, run
 from tests.toys import TOY_IMAGES
 from workflows.aws.clients import Clients
+from workflows.cli.main import main
 
 WORKFLOWS = str(Path(sys.executable).with_name("workflows"))
 
 
 @dataclass
 class Shell:
-    """Runs the installed command in a folder of its own."""
+    """Types commands in a folder of their own, where nothing is configured but what is given."""
 
     folder: Path
+    capfd: pytest.CaptureFixture[str]  # of file descriptors: what is started writes, too
 
     def __call__(self, *arguments, **environment):
         own = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
-        return subprocess.run(
-            [WORKFLOWS, *map(str, arguments)],
-            cwd=self.folder,
-            env=own | environment,
-            capture_output=True,
-            text=True,
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            for name in list(os.environ):
+                patch.delenv(name)
+            for name, value in (own | environment).items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            return run(patch, self.capfd, main, "workflows", *map(str, arguments))
 
     def json(self, *arguments):
         done = self(*arguments, "--json")
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        return done.document
 
     def write(self, name, text):
         (self.folder / name).write_text(text)
@@ -55,8 +57,8 @@ def image_tables(images):
 
 
 @pytest.fixture
-def workflows(tmp_path):
-    shell = Shell(tmp_path)
+def workflows(tmp_path, capfd):
+    shell = Shell(tmp_path, capfd)
     shell.write("workflows.toml", image_tables(TOY_IMAGES))
     return shell
 
