@@ -20,12 +20,13 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from types import ModuleType
+from functools import cache
 from typing import TypeAlias
 
 import boto3
 import botocore.session
 from botocore.credentials import CredentialResolver
+from botocore.loaders import JSONFileLoader
 
 from workflows.definition.model import JSON
 from workflows.pipelines import origins
@@ -202,17 +203,24 @@ Value: TypeAlias = str | int | float | PipelineVariable  # a literal, or an expr
 
 
 @contextmanager
-def _replaced(module: ModuleType | type, name: str, substitute: object) -> Iterator[None]:
-    before = getattr(module, name)
-    setattr(module, name, substitute)
+def _replaced(owner: object, name: str, substitute: object) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, substitute)
     try:
         yield
     finally:
-        setattr(module, name, before)
+        setattr(owner, name, before)
 
 
 def _nothing(*_args: object, **_kwargs: object) -> None:
     """Stand in for what must not happen while compiling."""
+
+
+_service_model = cache(JSONFileLoader().load_file)
+
+
+def _load_file(_: JSONFileLoader, file_path: str) -> object:
+    return _service_model(file_path)
 
 
 _initialise = Step.__init__
@@ -240,6 +248,9 @@ def offline() -> Iterator[None]:
         stack.enter_context(_replaced(telemetry_logging, "_send_telemetry_request", _nothing))
         stack.enter_context(_replaced(_studio, "_find_config", _nothing))
         stack.enter_context(_replaced(Step, "__init__", _initialise_and_remember))
+        # The SDK makes a botocore session for each trainer and processor, and each reads the services'
+        # descriptions anew: more than half of the time that compiling takes.
+        stack.enter_context(_replaced(JSONFileLoader, "load_file", _load_file))
         yield
 
 
