@@ -4,7 +4,10 @@ MXNet reads its environment once, while it is imported, so these settings must c
 """
 
 import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,22 @@ os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count() or 1))
 if "bool" not in vars(np):
     np.bool = bool  # type: ignore[attr-defined]  # the alias is gone from numpy's stubs as well
 
-with warnings.catch_warnings():
+
+@contextmanager
+def _hidden(*packages: str) -> Iterator[None]:
+    """Let whoever imports these packages find that they are not installed."""
+    before = {name: sys.modules[name] for name in packages if name in sys.modules}
+    try:
+        sys.modules.update(dict.fromkeys(packages))  # type: ignore[arg-type]  # None is how Python says it
+        yield
+    finally:
+        for name in packages:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+# MXNet takes them if it finds them, for what nothing here uses, and they are more than half of what it loads.
+with _hidden("scipy", "sklearn"), warnings.catch_warnings():
     # mxnet.numpy names functions that numpy dropped long ago; where warnings are errors it could not be
     # imported.
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -82,3 +82,13 @@ def test_a_dangerous_setting_in_the_environment_has_no_effect(tmp_path, trained,
     assert done.returncode == 0, done.stderr
     got = [np.array(rows) for rows in json.loads(done.stdout)]
     assert_same(got, expected_rows(model, inputs))
+
+
+def test_mxnet_is_loaded_without_what_it_would_use_for_nothing_here_and_others_can_load_that_after_it():
+    code = (
+        "import sys; import algorithms.engine\n"
+        "print([name for name in sys.modules if name.partition('.')[0] in ('scipy', 'sklearn')])\n"
+        "import scipy, sklearn"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
