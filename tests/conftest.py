@@ -7,6 +7,8 @@ import pytest
 
 # The default graph of MXNet 1.9.1 can keep stale fused weights: the same checkpoint, other outputs.
 os.environ["MXNET_SUBGRAPH_BACKEND"] = "NONE"
+# Tests run side by side, and threads spin while they wait for each other: one a process is half the work.
+os.environ["OMP_NUM_THREADS"] = "1"
 # MXNet still uses the name that numpy 1.24 removed.
 numpy.bool = bool
 

@@ -86,10 +86,6 @@ class ClassificationJob(Job):
     def command(self, argument: str) -> list[str]:
         return [sys.executable, "-m", "algorithms.image_classification", argument]
 
-    def environment(self, **more: str) -> dict[str, str]:
-        # One thread: on a busy machine the threads of so small a network spend their time waiting.
-        return super().environment(**{"OMP_NUM_THREADS": "1", **more})
-
     def run(self, **environment: str) -> Finished:
         done = self.train(**environment)
         return Finished(done.code, done.log, done.errors)

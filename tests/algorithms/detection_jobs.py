@@ -80,8 +80,9 @@ class Job:
         return [sys.executable, "-m", "algorithms.object_detection", argument]
 
     def environment(self, **more: str) -> dict[str, str]:
-        # Two threads whatever the machine: sums in another order give other last digits.
-        return {**os.environ, "OPT_ML": str(self.root), "OMP_NUM_THREADS": "2", **more}
+        # One thread whatever the machine: sums in another order give other last digits, and on a busy machine
+        # the threads of so small a network spend their time waiting.
+        return {**os.environ, "OPT_ML": str(self.root), "OMP_NUM_THREADS": "1", **more}
 
     def train(self, **environment: str) -> "Finished":
         done = subprocess.run(

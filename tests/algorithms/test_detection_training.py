@@ -1,4 +1,5 @@
 import json
+import logging
 import re
 import shutil
 import subprocess
@@ -11,15 +12,42 @@ from algorithms.engine import mx
 from algorithms.object_detection import artifact
 from algorithms.object_detection.data import scan, validation_batches
 from algorithms.object_detection.detector import Detector
+from algorithms.object_detection.training import train
+from processing_scripts import contract
 from processing_scripts.vision.metrics import evaluate_detections
 from processing_scripts.vision.recordio import RecordReader
-from tests.algorithms.detection_jobs import NUM_CLASSES, RECIPE, drawn_examples, make_job, stop, write_records
+from tests.algorithms.detection_jobs import (
+    NUM_CLASSES,
+    RECIPE,
+    Finished,
+    drawn_examples,
+    make_job,
+    stop,
+    write_records,
+)
 
 PREFIX = r"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d (INFO|WARNING) \d+\] "
 
 
 def parameters(model):
     return mx.nd.load(str(model / "model_algo_1-0000.params"))
+
+
+@pytest.fixture
+def train_here(tmp_path, monkeypatch, caplog):
+    """Runs a job in this process, which spares the start of another."""
+
+    def run(channels, hyperparameters, *, checkpoint=None, **options):
+        job = make_job(tmp_path / "ml", channels, hyperparameters, **options)
+        if checkpoint is not None:
+            (job.root / "checkpoints").mkdir()
+            (job.root / "checkpoints" / "model_algo_1-checkpoint.params").write_bytes(checkpoint)
+        monkeypatch.setenv("OPT_ML", str(job.root))
+        with caplog.at_level(logging.INFO):
+            code = contract.run_training(train)
+        return job, Finished(code, "\n".join(caplog.messages), "")
+
+    return run
 
 
 def test_a_training_learns_to_find_the_drawn_objects(trained):
@@ -124,19 +152,14 @@ def test_an_interrupted_training_ends_with_the_very_weights_of_an_uninterrupted_
         np.testing.assert_array_equal(ours[name].asnumpy(), array.asnumpy(), err_msg=name)
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path, data):
-    hyperparameters = {**RECIPE, "epochs": "1"}
-    job = make_job(tmp_path / "ml", data.channels, hyperparameters)
-    (job.root / "checkpoints").mkdir()
-    (job.root / "checkpoints" / "model_algo_1-checkpoint.params").write_bytes(b"not a checkpoint")
-    finished = job.train()
+def test_a_checkpoint_of_another_network_is_refused(train_here, data):
+    job, finished = train_here(data.channels, {**RECIPE, "epochs": "1"}, checkpoint=b"not a checkpoint")
     assert finished.code == 1
     assert "model_algo_1-checkpoint.params: damaged" in job.failure
 
 
-def test_an_incremental_training_can_freeze_layers_and_stop_early(tmp_path, trained, data):
-    job = make_job(
-        tmp_path / "ml",
+def test_an_incremental_training_can_freeze_layers_and_stop_early(train_here, trained, data):
+    job, finished = train_here(
         {**data.channels, "model": trained.job.model},
         {
             **RECIPE,
@@ -150,8 +173,7 @@ def test_an_incremental_training_can_freeze_layers_and_stop_early(tmp_path, trai
             "early_stopping_tolerance": "1.0",
         },
     )
-    finished = job.train()
-    assert finished.code == 0, finished.errors
+    assert finished.code == 0, job.failure
     assert "Start training from the model in the model channel." in finished.log
     assert "Ignoring use_pretrained_model=1" in finished.log
     assert "num_training_samples is 100, but the train channel holds 48 records" in finished.log
@@ -186,25 +208,25 @@ def test_every_faulty_hyperparameter_is_in_the_failure_file(tmp_path, data):
     assert list(job.model.iterdir()) == []
 
 
-def test_a_picture_that_cannot_be_decoded_is_named_by_its_record(tmp_path, data):
+def test_a_picture_that_cannot_be_decoded_is_named_by_its_record(tmp_path, train_here, data):
     examples = drawn_examples(16, seed=4)
     label, image = examples[11]
     examples[11] = (label, image[:20] + bytes(300))
     broken = write_records(tmp_path / "train.rec", examples)
-    job = make_job(tmp_path / "ml", {**data.channels, "train": broken}, {**RECIPE, "epochs": "1"})
-    assert job.train().code == 1
+    job, finished = train_here({**data.channels, "train": broken}, {**RECIPE, "epochs": "1"})
+    assert finished.code == 1
     assert "train.rec: record 11:" in job.failure
     assert list(RecordReader(broken))[11].endswith(bytes(300))
 
 
-def test_a_diverging_training_fails_and_says_what_to_change(tmp_path, trained, data):
+def test_a_diverging_training_fails_and_says_what_to_change(tmp_path, train_here, trained, data):
     """A model one of whose weights overflowed, which no rate can bring back."""
     model = shutil.copytree(trained.job.model, tmp_path / "model")
     arrays = parameters(model)
     arrays["arg:relu1_cls_pred_conv_bias"][:] = float("nan")
     mx.nd.save(str(model / "model_algo_1-0000.params"), arrays)
-    job = make_job(tmp_path / "ml", {**data.channels, "model": model}, RECIPE)
-    assert job.train().code == 1
+    job, finished = train_here({**data.channels, "model": model}, RECIPE)
+    assert finished.code == 1
     assert "the loss of epoch 0 is not" in job.failure
     assert "lower learning_rate" in job.failure
 
@@ -233,7 +255,7 @@ def test_sigterm_ends_a_training_at_once_and_leaves_the_artifact_whole(tmp_path,
     artifact.load(job.model)
 
 
-def test_several_hosts_are_refused(tmp_path, data):
-    job = make_job(tmp_path / "ml", data.channels, RECIPE, hosts=("algo-1", "algo-2"))
-    assert job.train().code == 1
+def test_several_hosts_are_refused(train_here, data):
+    job, finished = train_here(data.channels, RECIPE, hosts=("algo-1", "algo-2"))
+    assert finished.code == 1
     assert "2 hosts (algo-1, algo-2); set InstanceCount to 1" in job.failure
