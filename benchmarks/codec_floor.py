@@ -1,4 +1,4 @@
-"""What packing cannot beat: decoding and encoding alone, of pictures in memory, on as many threads.
+"""What packing cannot beat: decoding and encoding alone, of pictures in memory, on as many cores.
 
     python -m benchmarks.codec_floor LIST ROOT [--threads 2] [--resize 256] [--quality 95]
 

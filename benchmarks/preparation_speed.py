@@ -96,7 +96,10 @@ class Bench:
             shutil.copy(path, self.scratch / "theirs")
 
     def time(self, name: str, work: Callable[[], object]) -> None:
-        """Note how long this takes."""
+        """Note how long this takes; what an earlier run has left is not written over, which takes longer."""
+        for path in (*self.scratch.glob("ours/*.*"), *self.scratch.glob("theirs/*.*")):
+            if path.suffix != ".lst":
+                path.unlink()
         start = time.perf_counter()
         work()
         self.seconds.setdefault(name, []).append(time.perf_counter() - start)

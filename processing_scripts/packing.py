@@ -1,15 +1,14 @@
 """Checking, or decoding, resizing and encoding many pictures on several cores, in order."""
 
 import hashlib
-import os
-import stat
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 
-from processing_scripts.parallel import load_and_map_in_order
+from processing_scripts.parallel import begin_and_map_in_order
+from processing_scripts.reading import OpenPicture
 from processing_scripts.timing import Stage, Stopwatch
 from processing_scripts.vision.headers import Format, Header
 from processing_scripts.vision.images import (
@@ -85,37 +84,25 @@ def encode_pictures(
 
     Raises:
         FileNotFoundError: a picture is missing.
+        JobError: the system ended a worker process.
     """
-    return load_and_map_in_order(_load, partial(_process, encoding=encoding), requests, workers=workers)
+    return begin_and_map_in_order(_begin, partial(_process, encoding=encoding), requests, workers=workers)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Loaded:
-    request: Request
-    data: bytes = b""
-    fault: str | None = None
-    watch: Stopwatch
+def _begin(request: Request) -> tuple[Request, OpenPicture]:
+    return request, OpenPicture(str(request.source))
 
 
-def _load(request: Request) -> _Loaded:
+def _process(begun: tuple[Request, OpenPicture], encoding: Encoding) -> Encoded:
+    request, file = begun
     watch = Stopwatch()
+    data = original = mirrored = b""
+    size, fault, digest = (0, 0), None, ""
     try:
-        data, _ = read_picture(str(request.source))
-    except ImageError as error:
-        return _Loaded(request=request, fault=error.fault, watch=watch)
-    watch.lap(Stage.READ)
-    return _Loaded(request=request, data=data, watch=watch)
-
-
-def _process(loaded: _Loaded, encoding: Encoding) -> Encoded:
-    request, data, watch = loaded.request, loaded.data, loaded.watch
-    watch.skip()
-    original = mirrored = b""
-    size, fault = (0, 0), loaded.fault
-    digest = hashlib.sha256(data).hexdigest()
-    watch.lap(Stage.READ)
-    try:
-        if fault is not None or request.work is Work.DIGEST:
+        data, _ = file.read()
+        digest = hashlib.sha256(data).hexdigest()
+        watch.lap(Stage.READ)
+        if request.work is Work.DIGEST:
             pass
         elif request.work is Work.CHECK:
             check(data, encoding, source=str(request.source))
@@ -138,25 +125,6 @@ def _process(loaded: _Loaded, encoding: Encoding) -> Encoded:
         fault=fault,
         spent_ns=watch.spent_ns,
     )
-
-
-def read_picture(path: str) -> tuple[bytes, os.stat_result]:
-    """A file's bytes and what the system knows of it, in half the time of open() and read().
-
-    Raises:
-        ImageError: it is a folder, or something else that is no file.
-        OSError: as open().
-    """
-    # A pipe would keep the job waiting for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ImageError(path, "is not a file")
-        data = os.read(descriptor, found.st_size)
-    finally:
-        os.close(descriptor)
-    return data, found
 
 
 def check(data: bytes, encoding: Encoding, *, source: str) -> tuple[int, int]:

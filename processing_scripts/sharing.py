@@ -76,7 +76,7 @@ class Packing:
 
     host: Host
     encoding: Encoding
-    workers: int  # threads
+    workers: int  # processes
     unreadable: Unreadable  # takes the pictures that have to be left out
     output: Path  # the folder whose disk the records go to
     timings: Path | None = None  # the file that tells where the time went

@@ -31,10 +31,6 @@ class Stopwatch:
         self.spent_ns = [0] * len(Stage)
         self._last = time.perf_counter_ns()
 
-    def skip(self) -> None:
-        """Everything since the last lap was waiting."""
-        self._last = time.perf_counter_ns()
-
     def lap(self, stage: Stage) -> None:
         """Everything since the last lap was spent on this stage."""
         now = time.perf_counter_ns()
@@ -82,7 +78,7 @@ class Timings:
             "seconds": round(self._elapsed(), 3),
             "pictures_per_second": round(self.pictures / self._elapsed(), 1),
             "workers": self.workers,
-            # Of the workers' time. Reading and writing go on beside them, in threads of their own.
+            # Of the workers' time. Writing goes on beside them.
             "shares": {name: round(share, 4) for name, share in shares.items()},
             "write_seconds": round(self.write_ns / _NS, 3),
             "bytes_before": self.bytes_before,
@@ -90,22 +86,18 @@ class Timings:
         }
 
     def _line(self) -> str:
-        shares = self._shares()
-        read = shares.pop(Stage.READ.name.lower())
-        listed = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        listed = ", ".join(f"{name} {share:.0%}" for name, share in self._shares().items())
         write = self.write_ns / _NS / self._elapsed() / self.workers
         return (
             f"{self.workers} workers in {self._elapsed():.1f} s: {listed}; "
-            f"beside them read {read:.0%}, write {write:.0%}; "
+            f"writing beside them {write:.0%}; "
             f"{self.bytes_before / _MB:.1f} MB became {self.bytes_after / _MB:.1f} MB"
         )
 
     def _shares(self) -> dict[str, float]:
-        """Of the workers' time; reading goes on beside it, and may take longer than there was time."""
         available_ns = self.workers * self._elapsed() * _NS
         shares = {stage.name.lower(): self.spent_ns[stage] / available_ns for stage in Stage}
-        worked = sum(share for name, share in shares.items() if name != Stage.READ.name.lower())
-        return {**shares, "wait": max(0.0, 1 - worked)}
+        return {**shares, "wait": max(0.0, 1 - sum(shares.values()))}
 
     def _elapsed(self) -> float:
         elapsed = time.monotonic() - self._start if self._elapsed_s is None else self._elapsed_s

@@ -5,7 +5,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -17,16 +18,17 @@ from processing_scripts.contract import Host, writing
 from processing_scripts.im2rec.lists import Row, read_rows
 from processing_scripts.im2rec.options import Options
 from processing_scripts.im2rec.resumable import ResumableRecords
-from processing_scripts.packing import Encoding, encode, read_picture
-from processing_scripts.parallel import load_and_map_in_order
+from processing_scripts.packing import Encoding, encode
+from processing_scripts.parallel import begin_and_map_in_order
 from processing_scripts.progress import tell, with_progress
+from processing_scripts.reading import OpenPicture
 from processing_scripts.room import Room, check_room
 from processing_scripts.sharing import is_of
 from processing_scripts.timing import Stage, Stopwatch, Timings
 from processing_scripts.unreadable import Unreadable
 from processing_scripts.vision.images import ImageError, whole_header
 from processing_scripts.vision.parts import part_name
-from processing_scripts.vision.recordio import pack_image_record
+from processing_scripts.vision.recordio import frame, pack_image_record
 
 _NOT_THERE = "not there"
 _MOST_TOLD = 20
@@ -55,7 +57,7 @@ class Share:
 class Packed:
     """What became of a row."""
 
-    payload: bytes
+    record: bytes
     fault: str | None
     stamp: str  # says which file it was
     source_bytes: int
@@ -91,21 +93,30 @@ def _pack(share: Share, options: Options, records: ResumableRecords, timings: Ti
     unreadable = Unreadable(pictures=max(total, 1), max_share=options.max_unreadable_share)
     unreadable.faults.update(records.state.faults)
     room = Room(share.list_file.parent, items=total - done)
-    load = partial(_load, root=str(options.root))
+    begin = partial(_begin, root=str(options.root))
     process = partial(_process, options=options, encoding=_encoding(options))
-    results = load_and_map_in_order(load, process, islice(share, done, None), workers=options.workers)
+    rows: deque[Row] = deque()  # handed out, and not come back
+    results = begin_and_map_in_order(
+        begin, process, _remembered(islice(share, done, None), rows), workers=options.workers
+    )
     with contextlib.closing(results):
-        progress = with_progress(results, phase=f"pack {share.list_file.stem}", total=total - done)
-        for row, packed in zip(islice(share, done, None), progress, strict=True):
+        for packed in with_progress(results, phase=f"pack {share.list_file.stem}", total=total - done):
+            row = rows.popleft()
             if packed.fault:
                 unreadable.add(row.name, packed.fault)
                 records.leave_out(row.name, packed.fault, stamp=packed.stamp)
                 continue
             start = time.perf_counter_ns()
-            written = records.write(row.index, packed.payload, stamp=packed.stamp)
+            written = records.write(row.index, packed.record, stamp=packed.stamp)
             spent = time.perf_counter_ns() - start
             timings.add(packed.spent_ns, before=packed.source_bytes, after=written, write_ns=spent)
             room.add(written)
+
+
+def _remembered(rows: Iterable[Row], memory: deque[Row]) -> Iterator[Row]:
+    for row in rows:
+        memory.append(row)
+        yield row
 
 
 def _tell_left_out(faults: Mapping[str, str], rows: int) -> None:
@@ -115,46 +126,30 @@ def _tell_left_out(faults: Mapping[str, str], rows: int) -> None:
         tell(f"left out: {len(faults)} of {rows} rows")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Loaded:
-    row: Row
-    data: bytes = b""
-    stamp: str
-    fault: str | None = None
-    watch: Stopwatch
+def _begin(row: Row, root: str) -> tuple[Row, OpenPicture]:
+    return row, OpenPicture(os.path.join(root, row.path))  # noqa: PTH118 (every microsecond)
 
 
-def _load(row: Row, root: str) -> _Loaded:
+def _process(begun: tuple[Row, OpenPicture], options: Options, encoding: Encoding) -> Packed:
+    row, file = begun
     watch = Stopwatch()
     stamp, fault = f"{row.path}\0{_NOT_THERE}", row.fault
-    if fault is None:
-        try:
-            data, found = read_picture(os.path.join(root, row.path))  # noqa: PTH118 (every microsecond)
-            watch.lap(Stage.READ)
-            return _Loaded(row=row, data=data, stamp=_stamp(row.path, found), watch=watch)
-        except ImageError as error:
-            fault = error.fault
-        except (FileNotFoundError, NotADirectoryError):
-            fault = _NOT_THERE
-        except PermissionError as error:
-            fault = str(error.strerror)
-    return _Loaded(row=row, stamp=stamp, fault=fault, watch=watch)
-
-
-def _process(loaded: _Loaded, options: Options, encoding: Encoding) -> Packed:
-    row, data, fault, watch = loaded.row, loaded.data, loaded.fault, loaded.watch
-    watch.skip()
-    payload = b""
+    data = record = b""
     try:
         if fault is None:
-            payload = _payload(row, data, options, encoding, watch)
+            data, found = file.read()
+            stamp = _stamp(row.path, found)
+            watch.lap(Stage.READ)
+            record = frame(_payload(row, data, options, encoding, watch))
     except ImageError as error:
         fault = error.fault
     except (ValueError, OverflowError) as error:
         fault = str(error)
-    return Packed(
-        payload=payload, fault=fault, stamp=loaded.stamp, source_bytes=len(data), spent_ns=watch.spent_ns
-    )
+    except (FileNotFoundError, NotADirectoryError):
+        fault = _NOT_THERE
+    except PermissionError as error:
+        fault = str(error.strerror)
+    return Packed(record=record, fault=fault, stamp=stamp, source_bytes=len(data), spent_ns=watch.spent_ns)
 
 
 def _payload(row: Row, data: bytes, options: Options, encoding: Encoding, watch: Stopwatch) -> bytes:

@@ -21,10 +21,9 @@ from typing import Self
 
 from processing_scripts.contract import JobError, writing
 from processing_scripts.progress import tell
-from processing_scripts.vision.recordio import frame
 
 _CHECKPOINT_EVERY_S = 2.0
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES, _MOST_PIECES = 1 << 20, 1000  # the system takes 1024 at once
 
 
 @dataclass(kw_only=True)
@@ -79,8 +78,10 @@ class ResumableRecords:
 
     def _stored(self) -> Checkpoint | None:
         """What a stopped run with the same recipe has left, if it is all there."""
+        # Killed between two steps of saving, a run leaves the new one only, or both.
+        file = self._file if self._file.exists() else self._new_file
         try:
-            state = Checkpoint(**json.loads(self._file.read_bytes()))
+            state = Checkpoint(**json.loads(file.read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
         is_there = state.rec_bytes <= self._records.size and state.idx_bytes <= self._index.size
@@ -104,9 +105,8 @@ class ResumableRecords:
         self._records.cut(self.state.rec_bytes)
         self._index.cut(self.state.idx_bytes)
 
-    def write(self, key: int, payload: bytes, *, stamp: str) -> int:
-        """The next row is this record; returns the bytes that it takes."""
-        framed = frame(payload)
+    def write(self, key: int, framed: bytes, *, stamp: str) -> int:
+        """The next row is this record, framed already; returns the bytes that it takes."""
         line = f"{key}\t{self.state.rec_bytes}\n".encode()
         self._records.append(framed)
         self._index.append(line)
@@ -130,7 +130,9 @@ class ResumableRecords:
             self._records.flush()
             self._index.flush()
             self._new_file.write_text(json.dumps(asdict(self.state)), encoding="utf-8")
-            self._new_file.replace(self._file)
+            # Renamed over another file, it would be waited for until it is on the disk.
+            self._file.unlink(missing_ok=True)
+            self._new_file.rename(self._file)
         self._saved_at = time.monotonic()
 
     def _publish(self) -> None:
@@ -162,17 +164,19 @@ class _Appender:
         """Write, at the latest with the next flush."""
         self._waiting.append(data)
         self._waiting_bytes += len(data)
-        if self._waiting_bytes >= _PIECE_BYTES:
+        if self._waiting_bytes >= _PIECE_BYTES or len(self._waiting) == _MOST_PIECES:
             self.flush()
 
     def flush(self) -> None:
         """Hand everything to the system."""
-        rest = memoryview(b"".join(self._waiting))
-        self._waiting.clear()
-        self._waiting_bytes = 0
+        pieces, size = self._waiting, self._waiting_bytes
+        self._waiting, self._waiting_bytes = [], 0
         self.has_failed = True
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        written = os.writev(self._file.fileno(), pieces) if pieces else 0
+        if written < size:  # says why
+            rest = memoryview(b"".join(pieces))[written:]
+            while rest:
+                rest = rest[self._file.write(rest) :]
         self.has_failed = False
 
     def cut(self, size: int) -> None:

@@ -153,6 +153,8 @@ def frame(payload: bytes) -> bytes:
     """The bytes of one record: header, payload and padding, split at aligned magic numbers."""
     parts = _split_at_magic(payload)
     last = len(parts) - 1
+    if last == 0:  # nearly always
+        return b"".join((MAGIC, _WORD.pack(len(payload)), payload, bytes(-len(payload) % 4)))
     framed = []
     for number, part in enumerate(parts):
         flag = _part_flag(number, last)
@@ -163,8 +165,6 @@ def frame(payload: bytes) -> bytes:
 
 
 def _part_flag(number: int, last: int) -> int:
-    if last == 0:
-        return _WHOLE
     if number == 0:
         return _FIRST
     return _LAST if number == last else _MIDDLE
@@ -173,9 +173,12 @@ def _part_flag(number: int, last: int) -> int:
 def _split_at_magic(payload: bytes) -> list[bytes]:
     # Word by word: much quicker than a search through the bytes, and all that the format asks for.
     words = np.frombuffer(payload, dtype="<u4", count=len(payload) // 4)
+    are_magic = words == _MAGIC_NUMBER
+    if not are_magic.any():
+        return [payload]
     parts = []
     start = 0
-    for position in np.flatnonzero(words == _MAGIC_NUMBER):
+    for position in np.flatnonzero(are_magic):
         found = int(position) * 4
         parts.append(payload[start:found])
         start = found + 4

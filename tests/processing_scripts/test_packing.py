@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from processing_scripts.packing import Encoding, Request, Work, encode_pictures
+from tests.processing_scripts.job_testing import run_python
 
 ENCODING = Encoding(shorter_side=32, quality=90)
 
@@ -57,3 +58,29 @@ def test_checking_finds_what_encoding_finds_and_a_digest_is_taken_of_anything(pi
     assert not any(result.original for work in (Work.CHECK, Work.DIGEST) for result in results[work])
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures]
     assert all([result.source_sha256 for result in some] == digests for some in results.values())
+
+
+KILLED = """
+import multiprocessing, sys
+from pathlib import Path
+from processing_scripts.contract import JobError
+from processing_scripts.packing import Encoding, Request, Work, encode_pictures
+
+requests = [Request(source=Path(path), work=Work.ENCODE) for path in sys.argv[1:]] * 20
+results = encode_pictures(requests, Encoding(shorter_side=32, quality=90), workers=2)
+next(results)
+for process in multiprocessing.active_children():
+    process.kill()
+try:
+    list(results)
+except JobError as error:
+    print(error)
+"""
+
+
+def test_a_killed_worker_is_reported_with_what_to_do(pictures):
+    done = run_python("-c", KILLED, *pictures)
+    assert done.returncode == 0, done.stderr
+    assert (
+        "the system ended a worker process, probably because memory ran out; use fewer than 2" in done.stdout
+    )

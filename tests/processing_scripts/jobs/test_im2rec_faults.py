@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -203,10 +204,24 @@ sys.exit(im2rec.main(sys.argv[1:]))
 """
 
 
+def is_running(process: str) -> bool:
+    """Whether a process does anything yet, or will within some seconds have ended."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if state in "ZX":
+            return False
+        time.sleep(0.01)
+    return True
+
+
 @pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_goes_on_as_well(tmp_path, root, undisturbed, run_job, capsys, kind):
     write_list(tmp_path / "set.lst", [f"{number % 6}.jpg" for number in range(1500)])
-    arguments = (tmp_path / "set", root, "--resize", "20")
+    arguments = (tmp_path / "set", root, "--resize", "20", "--num-thread", "2")
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, *map(str, arguments)], stdout=subprocess.PIPE, text=True
     )
@@ -214,10 +229,13 @@ def test_a_killed_run_goes_on_as_well(tmp_path, root, undisturbed, run_job, caps
     deadline = time.monotonic() + 60
     while not checkpoint.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.send_signal(kind)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == (130 if kind == signal.SIGINT else -signal.SIGKILL), told
     assert ("stopped; the same command goes on from here" in told) == (kind == signal.SIGINT)
+    assert len(children) == 2
+    assert not any(is_running(child) for child in children)
     assert not (tmp_path / "set.rec").exists()
     assert run_job(im2rec.main, *arguments) == (0, None)
     assert "rows that a stopped run has done" in capsys.readouterr().out
