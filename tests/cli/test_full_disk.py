@@ -56,9 +56,9 @@ def test_a_full_disk_fails_the_run_leaves_earlier_results_and_is_resumed_with_mo
     lines = done.stdout.splitlines()
     assert "first 0" in lines, done.stderr
     assert "second 1" in lines, done.stdout + done.stderr
-    # Its input reached it without a copy, but its model did not fit. That the log says so is not certain: its
-    # end may have had no room, either.
-    assert re.search(r"^ERROR Step failure: Train: AlgorithmError: ", done.stderr, re.MULTILINE)
+    # Its input reached it without a copy, but its model did not fit; or, on a busy machine, it had no room to
+    # start. That the log says so is not certain: its end may have had no room, either.
+    assert re.search(r"^ERROR Step failure: Train: (AlgorithmError|ClientError): ", done.stderr, re.MULTILINE)
     assert not re.search(r"^Traceback", done.stderr, re.MULTILINE)
     before, after = lines[: lines.index("resumed 0")], lines[lines.index("resumed 0") :]
     assert [line.split()[0] for line in before if line.startswith("toys/")] == ["toys/1"]

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from workflows.cli.common import say
-from workflows.cli.conducting import ended_by_signals
+from workflows.cli.conducting import ended_by_signals, signals_held_back
 from workflows.definition.errors import WorkflowError
 from workflows.preflight.data.inspection import CHANNELS, BadReport, Inspection, read_inspection
 
@@ -49,14 +49,15 @@ def inspect_records(data: Path) -> Inspection | None:
 def _run(command: list[str], *, opt_ml: str) -> int:
     """The exit code of a job, which writes its message below `opt_ml`."""
     # In a session of its own: a Ctrl-C reaches this process alone, which ends the job without a traceback.
-    with (
-        ended_by_signals(),
-        subprocess.Popen(
-            command, stdout=2, env={**os.environ, "OPT_ML": opt_ml}, start_new_session=True
-        ) as job,
-    ):
+    environment = {**os.environ, "OPT_ML": opt_ml}
+    job = None
+    with ended_by_signals():
         try:
+            with signals_held_back():
+                job = subprocess.Popen(command, stdout=2, env=environment, start_new_session=True)
             return job.wait()
         except KeyboardInterrupt:
-            job.terminate()
+            if job is not None:
+                job.terminate()
+                job.wait()
             raise

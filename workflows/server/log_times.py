@@ -6,11 +6,13 @@ job's start. Lines between two marks are spread evenly. A mark is never changed,
 line that was once given out: SageMaker's SDK goes on reading at the time of the last line that it has seen.
 """
 
+import errno
 import fcntl
 import os
 import struct
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -65,7 +67,7 @@ def observe(log: Path, *, began: int, complete: bool) -> Times:
         began: when its job did, in milliseconds.
         complete: that nobody writes it any more: its last line needs no end.
     """
-    with log.with_name(f"{log.name}.times").open("a+b") as file:
+    with _opened(log.with_name(f"{log.name}.times")) as file:
         # Two readers, of two processes perhaps, must not note different times.
         fcntl.flock(file, fcntl.LOCK_EX)
         marks = _read(file)
@@ -77,8 +79,29 @@ def observe(log: Path, *, began: int, complete: bool) -> Times:
         end = found.st_size if complete else _end_of_lines(log, (marks or fresh)[-1][0], found.st_size)
         if end > (marks or fresh)[-1][0]:
             fresh.append((end, max(found.st_mtime_ns // 1_000_000, (marks or fresh)[-1][1])))
-        file.write(b"".join(_MARK.pack(*mark) for mark in fresh))
+        with _full_disk_suppressed():
+            file.write(b"".join(_MARK.pack(*mark) for mark in fresh))
         return Times([*marks, *fresh])
+
+
+@contextmanager
+def _full_disk_suppressed() -> Iterator[None]:
+    """Go on without a note where there is no room for it: who reads the log then wants to know why it ends.
+
+    The times given out may differ from those that are noted when there is room again.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The file to read and to write at its end; nothing where a full disk has no room for a new one."""
+    with _full_disk_suppressed():
+        return path.open("a+b", buffering=0)
+    return Path(os.devnull).open("a+b", buffering=0)
 
 
 def _read(file: IO[bytes]) -> list[tuple[int, int]]:
