@@ -20,7 +20,8 @@ MEASURED = """
 import resource, sys
 from processing_scripts.jobs import im2rec
 code = im2rec.main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+print(max(resource.getrusage(who).ru_maxrss for who in whose), file=sys.stderr)
 sys.exit(code)
 """
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processing_scripts.vision.headers import Format
-from processing_scripts.vision.images import ImageError, whole_header
+from processing_scripts.vision.images import ImageError, imdecode, whole_header
 
 # Cells on each side of the square that a picture is averaged over, and of the one that is remembered.
 SIDE, REMEMBERED = 32, 16
@@ -103,13 +103,7 @@ def grey_cells(data: bytes, *, source: str) -> tuple[Cells, tuple[int, int]]:
     if header.format is Format.JPEG:
         shrink = next((by for by in _SHRINKS if min(width, height) >= by * SIDE), 1)
     mode = _SHRINKS.get(shrink, cv2.IMREAD_GRAYSCALE) | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        grey = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
-    except cv2.error as error:
-        raise ImageError(source, f"cannot be decoded: {error.err}") from None
-    # OpenCV returns None for what it cannot read, which its type stubs leave out.
-    if not isinstance(grey, np.ndarray):
-        raise ImageError(source, "cannot be decoded")
+    grey = imdecode(data, mode, source)
     if grey.shape != (-(-height // shrink), -(-width // shrink)):
         raise ImageError(source, f"says {width} x {height} pixels, and has more or fewer")
     return _averaged(grey.astype(np.uint8, copy=False), height / shrink, width / shrink), (width, height)

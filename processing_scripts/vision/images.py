@@ -136,7 +136,7 @@ def check_image(data: bytes, *, source: str) -> tuple[int, int]:
 
 def _decode(data: bytes, size: tuple[int, int], mode: int, *, shrink: int, source: str) -> Pixels:
     """The pixels of a picture of that width and height, each side divided by `shrink` and rounded up."""
-    pixels = _imdecode(data, mode | cv2.IMREAD_IGNORE_ORIENTATION, source)
+    pixels = imdecode(data, mode | cv2.IMREAD_IGNORE_ORIENTATION, source)
     width, height = size
     if pixels.shape != (math.ceil(height / shrink), math.ceil(width / shrink), 3):
         raise ImageError(source, f"says {width} x {height} pixels, and has more or fewer")
@@ -167,7 +167,7 @@ def decode_any(data: bytes, *, colour: Colour, is_turned: bool, source: str) -> 
         turns = is_turned and colour is not Colour.UNCHANGED
         size = header.upright_size if turns else (header.width, header.height)
     ignoring = 0 if is_turned or colour is Colour.UNCHANGED else cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = _imdecode(data, int(colour) | ignoring, source)
+    pixels = imdecode(data, int(colour) | ignoring, source)
     if pixels.shape[1::-1] != size:
         raise ImageError(source, f"says {size[0]} x {size[1]} pixels, and has more or fewer")
     return pixels
@@ -183,7 +183,12 @@ def _size_of_other(data: bytes, source: str) -> tuple[int, int]:
     return width, height
 
 
-def _imdecode(data: bytes, mode: int, source: str) -> AnyPixels:
+def imdecode(data: bytes, mode: int, source: str) -> AnyPixels:
+    """What OpenCV makes of a file whose header has been looked at.
+
+    Raises:
+        ImageError: it makes nothing of it.
+    """
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     except cv2.error as error:
