@@ -1,6 +1,7 @@
 """Reading pictures from a disk that may be slow, and that may hold anything under a picture's name."""
 
 import contextlib
+import errno
 import os
 import stat
 
@@ -14,12 +15,18 @@ class OpenPicture:
 
     def __init__(self, path: str) -> None:
         self._path, self._descriptor = path, -1
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         try:
             # A pipe would keep the job waiting for a writer.
             self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            self._error = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            return
         except OSError as error:
-            self._error = error
+            self._error = ImageError(path, f"cannot be read: {error.strerror}")
+            return
+        except ValueError as error:  # a null byte in the name
+            self._error = ImageError(path, f"cannot be read: {error}")
             return
         with contextlib.suppress(OSError):  # what is no file takes no advice
             os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
@@ -32,8 +39,8 @@ class OpenPicture:
         """The file's bytes, and what the system knows of it, in half the time of open() and read().
 
         Raises:
-            ImageError: it is a folder, or something else that is no file.
-            OSError: as open().
+            FileNotFoundError: it is not there.
+            ImageError: it is a folder, or something else that is no file, or may not be read.
         """
         if self._error is not None:
             raise self._error

@@ -69,9 +69,10 @@ class Timings:
     def save(self, file: Path | None) -> None:
         """Write all figures as JSON, if there is a file to write them to."""
         if file is not None:
-            write_json(file, self._document())
+            write_json(file, self.document())
 
-    def _document(self) -> dict[str, object]:
+    def document(self) -> dict[str, object]:
+        """All figures, by name."""
         shares = self._shares()
         return {
             "pictures": self.pictures,

@@ -115,5 +115,5 @@ def _parser(description: str | None) -> JobParser:
         "--max-unreadable-share", type=share, default=0.0, help="of rows that may be left out; 1: all"
     )
     more.add_argument("--fresh", action="store_true", help="do not go on where a killed run stopped")
-    more.add_argument("--timings", type=Path, metavar="FILE", help="where the time went, as JSON")
+    more.add_argument("--timings", type=Path, metavar="FILE", help="where the time went, as JSON by list")
     return parser

@@ -145,10 +145,8 @@ def _process(begun: tuple[Row, OpenPicture], options: Options, encoding: Encodin
         fault = error.fault
     except (ValueError, OverflowError) as error:
         fault = str(error)
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         fault = _NOT_THERE
-    except PermissionError as error:
-        fault = str(error.strerror)
     return Packed(record=record, fault=fault, stamp=stamp, source_bytes=len(data), spent_ns=watch.spent_ns)
 
 

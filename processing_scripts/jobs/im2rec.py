@@ -17,6 +17,7 @@ from processing_scripts.contract import JobError
 from processing_scripts.im2rec.lists import find_lists, make_lists
 from processing_scripts.im2rec.options import Options, parse
 from processing_scripts.im2rec.packing import pack_list
+from processing_scripts.outputs import write_json
 from processing_scripts.progress import tell
 
 _INTERRUPTED = 130
@@ -32,8 +33,12 @@ def im2rec(options: Options) -> None:
         raise JobError(f"{options.root}: not a folder; give the folder of the pictures as second argument")
     host = contract.processing_host()
     if not options.makes_lists:
-        for list_file in find_lists(options.prefix):
-            pack_list(list_file, options, host).save(options.timings)
+        timings = {
+            list_file.name: pack_list(list_file, options, host).document()
+            for list_file in find_lists(options.prefix)
+        }
+        if options.timings is not None:
+            write_json(options.timings, timings)
     elif host.is_first:  # one list for all instances
         make_lists(options)
 

@@ -227,7 +227,7 @@ def test_where_the_time_went_is_told_and_can_be_had_as_json(tmp_path, root, run_
     timings = tmp_path / "timings.json"
     arguments = (tmp_path / "set", root, "--resize", "30", "--num-thread", "2", "--timings", timings)
     assert run_job(im2rec.main, *arguments) == (0, None)
-    found = read_json(timings)
+    found = read_json(timings)["set.lst"]
     assert (found["pictures"], found["workers"]) == (20, 2)
     assert found["bytes_before"] == 20 * (root / "top.jpg").stat().st_size
     assert found["bytes_after"] == (tmp_path / "set.rec").stat().st_size

@@ -103,8 +103,10 @@ def test_a_file_cut_at_every_tenth_byte_is_never_packed(tmp_path, run_job, kind,
 def test_rows_without_a_picture_are_named(tmp_path, root, run_job, capsys):
     (root / "folder.jpg").mkdir()
     os.mkfifo(root / "pipe.jpg")
+    (root / "circle.jpg").symlink_to("circle.jpg")
     rows = ["0\t0\t0.jpg", "1\t0\tgone.jpg", "2\t0\tfolder.jpg", "3\t0\tpipe.jpg", "no row", "x\t0\t1.jpg",
-            "4\ty\t1.jpg", "-4\t0\t1.jpg", "", "7\t0\t0.jpg/x.jpg", "5\t0\t1.jpg"]  # fmt: skip
+            "4\ty\t1.jpg", "-4\t0\t1.jpg", "", "7\t0\t0.jpg/x.jpg",
+            "8\t0\tcircle.jpg", "9\t0\t1.jpg\0", "5\t0\t1.jpg"]  # fmt: skip
     (tmp_path / "set.lst").write_text("\n".join(rows))
     arguments = (tmp_path / "set", root, "--max-unreadable-share", "0.9")
     assert run_job(im2rec.main, *arguments) == (0, None)
@@ -119,7 +121,9 @@ def test_rows_without_a_picture_are_named(tmp_path, root, run_job, capsys):
         "left out: row 7: could not convert string to float: 'y'",
         "left out: row 8: index -4 is not one of 0, 1, 2 ...",
         "left out: 0.jpg/x.jpg: not there",
-        "left out: 8 of 10 rows",
+        "left out: circle.jpg: cannot be read: Too many levels of symbolic links",
+        "left out: 1.jpg\0: cannot be read: embedded null byte",
+        "left out: 10 of 12 rows",
     ]
 
 
