@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from processing_scripts.jobs.arguments import JobParser, positive, share, whole_number
+from processing_scripts.arguments import JobParser, positive, share, whole_number
 from processing_scripts.packing import JPG, PNG
 from processing_scripts.vision.images import Colour
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from processing_scripts import contract
+from processing_scripts.arguments import ImageShape
 from processing_scripts.contract import JobError
 from processing_scripts.datasets import ready_records
 from processing_scripts.datasets.folders import Picture
 from processing_scripts.datasets.ready_records import ReadyRecords
-from processing_scripts.jobs.arguments import ImageShape
 from processing_scripts.jobs.preparation import record_part
 from processing_scripts.outputs import OutputTree, copy_file
 from processing_scripts.packing import Encoded, Request, Work

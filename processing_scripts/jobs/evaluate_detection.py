@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from processing_scripts import contract
+from processing_scripts.arguments import JobParser, share
 from processing_scripts.contract import JobError
-from processing_scripts.jobs.arguments import JobParser, share
 from processing_scripts.jobs.evaluation import (
     TRUTH_LIST,
     check_truth,

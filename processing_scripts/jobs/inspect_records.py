@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from processing_scripts import contract
+from processing_scripts.arguments import JobParser, positive
 from processing_scripts.contract import JobError
-from processing_scripts.jobs.arguments import JobParser, positive
 from processing_scripts.jobs.channel_inspection import Channel, Pictures, inspect_channel
 from processing_scripts.outputs import write_json
 from processing_scripts.progress import tell

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from processing_scripts import contract
+from processing_scripts.arguments import JobParser
 from processing_scripts.contract import JobError
-from processing_scripts.jobs.arguments import JobParser
 from processing_scripts.outputs import OutputTree, copy_file
 from processing_scripts.progress import tell, with_progress
 from processing_scripts.vision.lists import read_indices

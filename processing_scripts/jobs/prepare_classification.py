@@ -31,12 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from processing_scripts import contract
-from processing_scripts.contract import Host, JobError
-from processing_scripts.datasets import archive, folders, label_table, ready_records
-from processing_scripts.datasets.folders import ClassTree, Picture, SplitRule
-from processing_scripts.datasets.label_table import LabelTable
-from processing_scripts.datasets.ready_records import ReadyRecords
-from processing_scripts.jobs.arguments import (
+from processing_scripts.arguments import (
     ImageShape,
     JobParser,
     add_packing_arguments,
@@ -45,6 +40,11 @@ from processing_scripts.jobs.arguments import (
     share,
     whole_number,
 )
+from processing_scripts.contract import Host, JobError
+from processing_scripts.datasets import archive, folders, label_table, ready_records
+from processing_scripts.datasets.folders import ClassTree, Picture, SplitRule
+from processing_scripts.datasets.label_table import LabelTable
+from processing_scripts.datasets.ready_records import ReadyRecords
 from processing_scripts.jobs.classification_records import checked_labels, in_writing_order, pack, pass_on
 from processing_scripts.jobs.classification_report import (
     ClassCount,

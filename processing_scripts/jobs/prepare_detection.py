@@ -30,6 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from processing_scripts import contract
+from processing_scripts.arguments import JobParser, add_packing_arguments, positive, share, whole_number
 from processing_scripts.contract import JobError
 from processing_scripts.datasets import detection_formats
 from processing_scripts.datasets.annotations import annotate
@@ -42,7 +43,6 @@ from processing_scripts.datasets.detection import (
     merge_classes,
 )
 from processing_scripts.datasets.tables import TRAINING
-from processing_scripts.jobs.arguments import JobParser, add_packing_arguments, positive, share, whole_number
 from processing_scripts.jobs.detection_records import BOTH, pack
 from processing_scripts.jobs.detection_report import Counts, Prepared, details, draw_species, report
 from processing_scripts.jobs.preparation import (
