@@ -27,7 +27,7 @@ CHUNK = 16
 # Chunks waiting per process: enough to keep it busy, few enough to hold the results in memory.
 CHUNKS_AHEAD = 3
 # Of address space, for the results of a chunk; memory is taken as far as they reach. Larger ones take a pipe.
-_SLOT_BYTES = 64 << 20
+_SLOT_BYTES = 16 << 20
 
 # From malloc.h; a picture of ten million pixels is a block of 30 MB.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -46,7 +46,7 @@ def map_in_order(
 
     Raises:
         JobError: the system ended a worker process.
-        Exception: what the function raises, at the item's place.
+        Exception: what the function raises; results of the items just before may be missing.
     """
     return begin_and_map_in_order(_itself, work, items, workers=workers)
 
@@ -61,7 +61,7 @@ def begin_and_map_in_order(
 
     Raises:
         JobError: the system ended a worker process.
-        Exception: what a function raises, at the item's place.
+        Exception: what a function raises; results of the items just before may be missing.
     """
     cv2.setNumThreads(1)  # the workers are all there shall be
     _keep_freed_memory()
