@@ -208,15 +208,25 @@ sys.exit(im2rec.main(sys.argv[1:]))
 """
 
 
+def state_of(process: str) -> tuple[str, int]:
+    """The letter that says what a process does, X if there is none, and the process that has started it."""
+    try:
+        state, parent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X", 0
+    return state, int(parent)
+
+
+def children_of(process: int) -> list[str]:
+    numbers = [path.name for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [number for number in numbers if state_of(number)[1] == process]
+
+
 def is_running(process: str) -> bool:
-    """Whether a process does anything yet, or will within some seconds have ended."""
+    """Whether a process goes on for seconds."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        try:
-            state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        if state in "ZX":
+        if state_of(process)[0] in "ZX":
             return False
         time.sleep(0.01)
     return True
@@ -233,7 +243,7 @@ def test_a_killed_run_goes_on_as_well(tmp_path, root, undisturbed, run_job, caps
     deadline = time.monotonic() + 60
     while not checkpoint.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    children = children_of(process.pid)
     process.send_signal(kind)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == (130 if kind == signal.SIGINT else -signal.SIGKILL), told
