@@ -93,7 +93,8 @@ def main() -> None:
     parser.add_argument("output", type=Path)
     options = parser.parse_args()
     folder, images = options.data / "CUB_200_2011", options.data / "CUB_200_2011" / "images"
-    shutil.rmtree(options.output, ignore_errors=True)
+    if options.output.exists():
+        shutil.rmtree(options.output)
     options.output.mkdir()
     table = tables(folder)
     write_lists(sizes(images, table), options.output)

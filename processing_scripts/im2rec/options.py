@@ -98,7 +98,9 @@ def _parser(description: str | None) -> JobParser:
     records.add_argument("--resize", type=whole_number, default=0, help="pixels of the shorter side, or 0")
     records.add_argument("--center-crop", action="store_true", help="to a square, before --resize")
     records.add_argument("--quality", type=int, default=95, help="JPEG 1 to 100; PNG compression up to 9")
-    records.add_argument("--num-thread", type=positive, default=len(os.sched_getaffinity(0)))
+    records.add_argument(
+        "--num-thread", type=positive, default=len(os.sched_getaffinity(0)), help="processes; all cores"
+    )
     records.add_argument(
         "--color", type=int, default=1, choices=(-1, 0, 1), help="1 colour, 0 grey, -1 as is"
     )

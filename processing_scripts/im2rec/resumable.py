@@ -78,10 +78,8 @@ class ResumableRecords:
 
     def _stored(self) -> Checkpoint | None:
         """What a stopped run with the same recipe has left, if it is all there."""
-        # Killed between two steps of saving, a run leaves the new one only, or both.
-        file = self._file if self._file.exists() else self._new_file
         try:
-            state = Checkpoint(**json.loads(file.read_bytes()))
+            state = Checkpoint(**json.loads(self._file.read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
         is_there = state.rec_bytes <= self._records.size and state.idx_bytes <= self._index.size
@@ -130,9 +128,7 @@ class ResumableRecords:
             self._records.flush()
             self._index.flush()
             self._new_file.write_text(json.dumps(asdict(self.state)), encoding="utf-8")
-            # Renamed over another file, it would be waited for until it is on the disk.
-            self._file.unlink(missing_ok=True)
-            self._new_file.rename(self._file)
+            self._new_file.replace(self._file)
         self._saved_at = time.monotonic()
 
     def _publish(self) -> None:

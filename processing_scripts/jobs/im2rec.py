@@ -3,9 +3,9 @@
     python -m processing_scripts.jobs.im2rec --list --recursive birds pictures/   writes birds.lst
     python -m processing_scripts.jobs.im2rec --resize 256 birds pictures/         writes birds.rec, birds.idx
 
-Records stand in the order of the list, however many threads work. A picture that cannot be used is named and
-ends the job, unless --max-unreadable-share allows to leave it out. A run that was stopped is taken up by the
-same command. On several instances each packs its share, birds-00001-of-00002.rec and so on, which
+Records stand in the order of the list, however many processes work. A picture that cannot be used is named
+and ends the job, unless --max-unreadable-share allows to leave it out. A run that was stopped is taken up by
+the same command. On several instances each packs its share, birds-00001-of-00002.rec and so on, which
 processing_scripts.jobs.join_records puts together. docs/im2rec.md has the rest.
 """
 
